@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The broker: the only program with the network. It judges each request
+ * against the policy, dials the judged address, puts it on record, hands the
+ * connected socket over and keeps a duplicate. It parses no text, takes no
+ * descriptor from a worker, never blocks, and dies of no session's input.
+ *
+ * Everything that it links is counted (`make surface`): what is not needed here
+ * is in another program. One event is served at a time, so that nothing that
+ * ends can leave a stale event behind; all memory is taken at the start.
+ */
+#ifndef SOCKWARD_BROKER_BROKER_H
+#define SOCKWARD_BROKER_BROKER_H
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "ipc/channel.h"
+#include "ipc/words.h"
+#include "policy/check.h"
+
+#define container_of(member, type, field) ((type *)(void *)((char *)(member)-offsetof(type, field)))
+
+#define SESSIONS_MOST 16384 /* half of them live, the others ending */
+#define STREAMS_MOST  65536
+#define ACCOUNTS_MOST 32768
+#define TICK_MS       50   /* between two looks at what is due */
+#define RECORDS_MOST  4096 /* that the auditor has not stored yet */
+
+/* Something in epoll: a channel to a program, or a bare descriptor. */
+struct peer {
+	int fd;                   /* -1: none */
+	enum ipc_channel channel; /* of a channel, with the way of what comes in, */
+	enum ipc_way way;         /* and the state by which the table judges it */
+	enum ipc_state state;
+	void (*ready)(struct peer *peer); /* may be called although nothing is there */
+	uint64_t second;
+	uint32_t messages; /* in this second */
+};
+
+/* What is counted for one subject of one grant, over all its sessions. */
+struct account {
+	uint64_t key;
+	uint64_t window; /* start of the present minute, ms */
+	uint32_t sessions;
+	uint32_t connects;
+	uint64_t bytes;
+};
+
+/*
+ * peer.state is the session's state: NEW, ASKED (AUTH is under way), OPEN, DRAIN,
+ * DEAD (waits for the listener's word on the worker), 0 (the slot is free); it
+ * changes in session_state() only.
+ */
+struct session {
+	struct peer peer; /* the channel */
+	LIST_HEAD(, stream) streams;
+	uint64_t due;                    /* ms; 0: nothing is */
+	uint64_t awaits;                 /* the record that must be stored before GRANTED */
+	enum reason ends_with;           /* what it means that something is due */
+	enum reason reason;              /* why it ends; NONE while it lives */
+	uint64_t ends_ms;                /* DEAD: until when the listener's word is awaited */
+	const struct image_grant *grant; /* NULL until granted, and when it is gone */
+	struct account *account;
+	uint32_t busy;            /* streams, from OPEN on */
+	uint32_t requests;        /* in all; the newest one's id */
+	struct ipc_record record; /* the facts that all its records have, and its sums */
+};
+
+/* A stream is where its request is: from OPEN to its one record of refusal or end. */
+enum stream_state {
+	STREAM_LOOKUP,
+	STREAM_DIALLING,
+	STREAM_REFUSED, /* recorded; the answer waits for its time */
+	STREAM_RECORDED,
+	STREAM_LIVE,   /* handed over */
+	STREAM_ENDING, /* shut down; not all is acknowledged yet */
+};
+
+struct attempt {
+	struct peer peer;
+	struct stream *stream;
+};
+
+struct stream {
+	struct session *session;
+	LIST_ENTRY(stream) next; /* of its session, or of those that are free */
+	enum stream_state state;
+	enum reason reason; /* of the refusal, the last failed attempt, or the end */
+	uint64_t due;       /* ms; 0: nothing is */
+	uint64_t awaits;    /* the record that must be stored before OPENED */
+	uint64_t since_ms;  /* it was asked for, is live, or is ending */
+	int fd;             /* the duplicate */
+	uint32_t tag;       /* the worker's; ours is record.stream */
+	bool by_name;
+	uint8_t n; /* addresses that may be dialled */
+	uint8_t dialled;
+	uint8_t failed;
+	struct ipc_addr addrs[IPC_ADDRESSES];
+	struct attempt attempts[IPC_ADDRESSES];
+	struct ipc_record record; /* the facts that all its records have */
+};
+
+struct broker {
+	int epoll;
+	int epoll_few;                /* what is served while too many records wait */
+	uint64_t now;                 /* ms, taken once a turn of the loop */
+	uint64_t retry_ms;            /* of the helpers */
+	volatile sig_atomic_t stop;   /* SIGTERM came */
+	volatile sig_atomic_t reload; /* SIGHUP came */
+	uint32_t listener_uid;
+	int passed; /* what came with the message that is served; -1: nothing */
+
+	struct peer door;
+	struct peer peers[IPC_AUDITOR + 1]; /* by channel: the listener, the helpers */
+
+	struct policy policy; /* without an image, one that denies everything */
+	uint32_t generation;  /* 0: no image */
+
+	struct session sessions[SESSIONS_MOST];
+	uint64_t ids[SESSIONS_MOST]; /* of the sessions in these slots; 0: free */
+	uint32_t sessions_used;      /* slots that were ever used; as below */
+	struct stream streams[STREAMS_MOST];
+	uint32_t streams_used;
+	LIST_HEAD(, stream) spare; /* used once, and free */
+	struct account accounts[ACCOUNTS_MOST];
+
+	struct ipc_record records[RECORDS_MOST];
+	uint64_t instance; /* of this run */
+	uint64_t recorded; /* number of the newest record */
+	uint64_t sent;     /* to this auditor */
+	uint64_t stored;
+};
+
+extern struct broker broker;
+extern const struct image_header policy_none; /* denies everything */
+
+/* What serves a message that came from @peer. Its descriptor, if any, is broker.passed. */
+typedef void handler(struct peer *peer, const union ipc_any *any);
+#define UNUSED __attribute__((unused))
+
+/* loop.c: descriptors and time */
+
+/**
+ * peer_open() - serve a descriptor from now on.
+ * @peer: its callbacks are set. @fd: taken over. @events: EPOLLIN or EPOLLOUT.
+ *
+ * Returns 0, or -1 (logged, @fd closed).
+ */
+int peer_open(struct peer *peer, int fd, uint32_t events);
+
+/**
+ * peer_close() - close and forget; nothing happens when it is closed already.
+ */
+void peer_close(struct peer *peer);
+
+/**
+ * peer_message() - a channel's ready(): receive one message, judge it by the table,
+ * serve it. An illegal one, or the end of the channel, is peer_gone().
+ */
+void peer_message(struct peer *peer);
+
+/**
+ * loop_run() - serve until SIGTERM, then until all records are stored or two
+ * seconds have passed.
+ */
+void loop_run(void);
+
+/**
+ * clock_ns() - a clock of clock_gettime(2) in nanoseconds.
+ */
+uint64_t clock_ns(int clock);
+
+/* record.c: nothing is granted without a record */
+
+/**
+ * record_new() - the next record; it leaves at the end of this turn of the loop.
+ * @facts: of the session or stream, with its begin in mono_ns; or NULL.
+ *
+ * Returns its number. There is always room: while few places are left, the loop
+ * serves nothing but the auditor.
+ */
+uint64_t record_new(enum event event, enum reason reason, const struct ipc_record *facts);
+
+/**
+ * record_send() - send what waits to the auditor; what it does not take now goes later.
+ */
+void record_send(void);
+
+/**
+ * record_room() - may the loop serve what can cause records?
+ */
+bool record_room(void);
+
+handler record_stored; /* AUDIT_READY, STORED: what awaits a record goes on */
+
+/* link.c: the other programs */
+
+/**
+ * peer_gone() - a channel ended or must end: kill its session, or see to it that it
+ * is connected again. Without a listener, sessions live on.
+ */
+void peer_gone(struct peer *peer, enum reason reason);
+
+/**
+ * links_keep() - connect to the helpers that are not there, five times a second at most.
+ */
+void links_keep(void);
+
+/**
+ * door_listener() - the listener's door is ready: accept it.
+ */
+void door_listener(struct peer *door);
+
+/**
+ * listener_tell() - send a note on a session. Returns whether the listener took it.
+ */
+bool listener_tell(uint32_t type, const struct session *session);
+
+/**
+ * listener_greet() - tell the listener the limits in force.
+ */
+void listener_greet(void);
+
+/* policy.c: the image in force */
+
+/**
+ * policy_load() - put the image that standard input holds into force.
+ *
+ * On failure the old policy stays; with none, everything is denied. Both are on
+ * record.
+ */
+void policy_load(void);
+
+/* session.c: a session's life */
+
+/**
+ * session_tell() - send to the worker; one that does not read loses its session.
+ * @pass: a descriptor to attach, or -1.
+ *
+ * Returns 0, or -1: the session is DEAD then.
+ */
+int session_tell(struct session *session, const void *message, size_t length, int pass);
+
+/**
+ * session_state() - the one place where a session's state changes; only forwards.
+ */
+void session_state(struct session *session, enum ipc_state state);
+
+/**
+ * session_stop() - end a session in order: the worker is told, and after
+ * @grace_ms what is left is cut.
+ */
+void session_stop(struct session *session, enum reason reason, uint32_t grace_ms);
+
+/**
+ * session_kill() - cut a session now: streams shut down and recorded, channel
+ * closed, the listener told to end the worker. The session is DEAD until the
+ * listener says how the worker ended; without a listener, until the next tick.
+ */
+void session_kill(struct session *session, enum reason reason);
+
+/**
+ * session_find() - the session of that id, or NULL.
+ */
+struct session *session_find(uint64_t id);
+
+/**
+ * session_due() - what was @due is due.
+ */
+void session_due(struct session *session);
+
+handler session_new, session_end, session_counts, session_asked_to_stop;
+
+/* grant.c: from AUTH to GRANTED */
+
+/**
+ * account_now() - begin a new minute of an account if one is due.
+ */
+void account_now(struct account *account);
+
+/**
+ * grant_stored() - `authenticated` is stored: GRANTED.
+ */
+void grant_stored(struct session *session);
+
+handler grant_auth, grant_verdict;
+
+/* open.c: from OPEN to OPENED */
+
+/**
+ * stream_refuse() - end a request with its record. The worker is told the reason,
+ * or that the destination is not available, at once or at its pace, as the grant says.
+ */
+void stream_refuse(struct stream *stream, enum reason reason);
+
+/**
+ * stream_connected() - an attempt succeeded: record it, and hand it over when stored.
+ * @fd: taken over. record.peer and record.local are set.
+ * @judged: its peer is the address that was judged; else it is refused.
+ */
+void stream_connected(struct stream *stream, int fd, bool judged);
+
+/**
+ * stream_find() - the stream or request of that id of ours, if it is in that state; or NULL.
+ */
+struct stream *stream_find(struct session *session, uint32_t id, enum stream_state state);
+
+/**
+ * stream_due() - what was @due is due.
+ */
+void stream_due(struct stream *stream);
+
+/**
+ * open_stored() - `granted` is stored: OPENED, with the connected socket.
+ */
+void open_stored(struct stream *stream);
+
+handler grant_open, open_addresses;
+
+/* dial.c: sockets */
+
+/**
+ * dial_next() - begin to connect to the next judged address (RFC 8305).
+ *
+ * Goes on to the one after when that fails at once, and calls stream_refuse()
+ * when none is left and none is under way.
+ */
+void dial_next(struct stream *stream);
+
+/**
+ * dial_stop() - close all attempts of a request.
+ */
+void dial_stop(struct stream *stream);
+
+/**
+ * dial_own() - does this address belong to this host?
+ *
+ * Asked of the kernel: a datagram socket can be bound to own addresses only, and
+ * sends nothing. With net.ipv4.ip_nonlocal_bind=1 it can be bound to any: then only
+ * addresses that a rule names are reached.
+ */
+bool dial_own(const struct ipc_addr *addr);
+
+/* stream.c: what was handed over */
+
+/**
+ * stream_watch() - cut a live stream that is over a limit, or see to the next look.
+ */
+void stream_watch(struct stream *stream);
+
+/**
+ * stream_linger() - end a stream that was shut down when all is acknowledged.
+ */
+void stream_linger(struct stream *stream);
+
+/**
+ * stream_end() - the end of a request or stream, with its last record if that is not
+ * made yet: shut down, record with the kernel's counts, free the slot.
+ * @abort: reset instead of an orderly end: the stream is broken, not complete.
+ */
+void stream_end(struct stream *stream, enum reason reason, bool abort);
+
+handler stream_done; /* END */
+
+#endif

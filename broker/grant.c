@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+#define GOODBYE_MS 3000 /* for a refused worker to tell its client and end */
+#define MINUTE_MS  60000
+#define NEAR       16
+
+void
+account_now(struct account *account)
+{
+	if (broker.now - account->window >= MINUTE_MS)
+		*account = (struct account){account->key, broker.now, account->sessions, 0, 0};
+}
+
+/*
+ * Without a token, the client's address stands for the subject (IPv6: its /64).
+ * An account outlives its sessions by a minute, so that leaving resets nothing.
+ */
+static struct account *
+account_of(const struct ipc_record *facts)
+{
+	uint64_t key = image_checksum(facts->grant, IPC_GRANT) ^ broker.instance;
+	struct account *spare = NULL;
+
+	key += facts->subject[0]
+		       ? image_checksum(facts->subject, IPC_SUBJECT)
+		       : image_checksum(facts->client.ip, facts->client.family == 6 ? 8 : 4);
+	for (uint64_t i = 0; i < NEAR; i++) {
+		struct account *account = &broker.accounts[(key + i) % ACCOUNTS_MOST];
+
+		if (account->key == key)
+			return account;
+		if (!account->sessions && broker.now - account->window >= MINUTE_MS)
+			spare = account;
+	}
+	if (spare)
+		*spare = (struct account){key, broker.now, 0, 0, 0};
+	return spare;
+}
+
+static void
+refuse(struct session *session, enum reason reason)
+{
+	struct ipc_refused refused = {.head = {MSG_REFUSED}, .reason = reason};
+
+	record_new(EVENT_REFUSED, reason, &session->record);
+	session->reason = reason;
+	session_state(session, IPC_DRAIN);
+	session->due = broker.now + GOODBYE_MS;
+	(void)session_tell(session, &refused, sizeof(refused), -1);
+}
+
+void
+grant_stored(struct session *session)
+{
+	const struct image_grant *grant = session->grant;
+	struct ipc_granted granted = {{MSG_GRANTED}, grant->channels, grant->message_bytes, 0};
+
+	if (session_tell(session, &granted, sizeof(granted), -1) < 0)
+		return;
+	session_state(session, IPC_OPEN);
+	(void)listener_tell(MSG_SESSION_GRANTED, session);
+}
+
+void
+grant_auth(struct peer *peer, const union ipc_any *any)
+{
+	struct session *session = container_of(peer, struct session, peer);
+	struct ipc_record *facts = &session->record;
+	struct ipc_verify verify = {{MSG_VERIFY}, 0, facts->session, any->AUTH_body};
+
+	if (!ipc_text_ok(verify.auth.host, IPC_HOST) ||
+	    !ipc_text_ok(verify.auth.origin, IPC_ORIGIN) ||
+	    !ipc_text_ok(verify.auth.token, IPC_TOKEN)) {
+		session_kill(session, REASON_PROTOCOL);
+		return;
+	}
+	session_state(session, IPC_ASKED);
+	facts->dialect = verify.auth.dialect;
+	facts->has_origin = verify.auth.has_origin ? 1 : 0;
+	memcpy(facts->host, verify.auth.host, IPC_HOST);
+	memcpy(facts->origin, verify.auth.origin, IPC_ORIGIN);
+	if (!broker.generation)
+		refuse(session, REASON_NO_POLICY);
+	else if (broker.peers[IPC_AUDITOR].state != IPC_OPEN)
+		refuse(session, REASON_AUDITOR_LOST);
+	else if (ipc_post(broker.peers[IPC_AUTHENTICATOR].fd, &verify, sizeof(verify)) < 0)
+		refuse(session, REASON_AUTHENTICATOR_LOST);
+	explicit_bzero(&verify, sizeof(verify));
+}
+
+/* The authenticator chose a grant: the limits remain. */
+void
+grant_verdict(struct peer *peer, const union ipc_any *any)
+{
+	const struct ipc_verdict *said = &any->VERDICT_body;
+	struct session *session = session_find(said->session);
+	uint64_t now = clock_ns(CLOCK_REALTIME) / 1000000, lifetime;
+	const struct image_grant *grant;
+	uint32_t i;
+
+	if (!ipc_text_ok(said->grant, IPC_GRANT) || !ipc_text_ok(said->subject, IPC_SUBJECT)) {
+		peer_gone(peer, REASON_PROTOCOL);
+		return;
+	}
+	if (!session || session->peer.state != IPC_ASKED || session->account)
+		return;
+	memcpy(session->record.grant, said->grant, IPC_GRANT);
+	memcpy(session->record.subject, said->subject, IPC_SUBJECT);
+	i = policy_grant(&broker.policy, said->grant);
+	if (said->reason || i == IMAGE_NONE) {
+		refuse(session, said->reason ? said->reason : REASON_TOKEN_WRONG);
+		return;
+	}
+	grant = &broker.policy.grants[i];
+	session->account = account_of(&session->record);
+	if (!session->account || session->account->sessions++ >= grant->sessions) {
+		refuse(session, session->account ? REASON_SESSIONS_LIMIT : REASON_RESOURCES);
+		return;
+	}
+	session->grant = grant;
+	session->ends_with = REASON_LIFETIME;
+	lifetime = grant->session_timeout_ms ? grant->session_timeout_ms : UINT32_MAX;
+	if (said->expires && said->expires * 1000 < now + lifetime) {
+		lifetime = said->expires * 1000 > now ? said->expires * 1000 - now : 0;
+		session->ends_with = REASON_TOKEN_EXPIRED;
+	}
+	session->due = broker.now + lifetime;
+	session->awaits = record_new(EVENT_AUTHENTICATED, REASON_NONE, &session->record);
+}

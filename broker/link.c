@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+#include "common/fds.h"
+
+#define RETRY_MS 200
+
+static const char *const paths[] = {[IPC_RESOLVER] = "resolver.sock",
+				    [IPC_AUTHENTICATOR] = "authenticator.sock",
+				    [IPC_AUDITOR] = "auditor.sock"};
+
+bool
+listener_tell(uint32_t type, const struct session *session)
+{
+	struct ipc_session_note note = {{type}, session->reason, session->record.session, "", ""};
+
+	memcpy(note.grant, session->record.grant, IPC_GRANT);
+	memcpy(note.subject, session->record.subject, IPC_SUBJECT);
+	return ipc_post(broker.peers[IPC_LISTENER].fd, &note, sizeof(note)) == 0;
+}
+
+void
+listener_greet(void)
+{
+	struct ipc_hello_ok hello = {.head = {MSG_HELLO_OK}, .version = IPC_VERSION};
+
+	hello.generation = broker.generation;
+	hello.limits = broker.policy.header->limits;
+	hello.resolver_up = broker.peers[IPC_RESOLVER].fd >= 0;
+	hello.authenticator_up = broker.peers[IPC_AUTHENTICATOR].fd >= 0;
+	hello.auditor_up = broker.peers[IPC_AUDITOR].state == IPC_OPEN;
+	(void)ipc_post(broker.peers[IPC_LISTENER].fd, &hello, sizeof(hello));
+}
+
+/* What waits for a helper's answer runs into its own deadline. */
+void
+peer_gone(struct peer *peer, enum reason reason)
+{
+	if (peer->channel == IPC_SESSION) {
+		session_kill(container_of(peer, struct session, peer), reason);
+		return;
+	}
+	peer_close(peer);
+	peer->state = IPC_DEAD;
+	log_note("channel %d is lost; the sessions live on", peer->channel);
+	listener_greet();
+}
+
+void
+door_listener(struct peer *door)
+{
+	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct ucred who = {.uid = ~0U};
+	socklen_t size = sizeof(who);
+	struct peer *listener = &broker.peers[IPC_LISTENER];
+
+	if (fd < 0)
+		return;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	if (listener->fd >= 0 || who.uid != broker.listener_uid) {
+		log_note("turned away a second listener, or one of uid %u", who.uid);
+		close(fd);
+		return;
+	}
+	*listener = (struct peer){-1, IPC_LISTENER, IPC_ASK, IPC_OPEN, peer_message, 0, 0};
+	if (peer_open(listener, fd, EPOLLIN) == 0)
+		listener_greet();
+}
+
+void
+links_keep(void)
+{
+	struct ipc_audit_hello hello = {{MSG_AUDIT_HELLO}, IPC_VERSION, broker.instance};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &broker.peers[IPC_AUDITOR]};
+
+	if (broker.now < broker.retry_ms)
+		return;
+	broker.retry_ms = broker.now + RETRY_MS;
+	for (enum ipc_channel i = IPC_RESOLVER; i <= IPC_AUDITOR; i++) {
+		struct peer *peer = &broker.peers[i];
+		int fd = peer->fd < 0 ? fds_connect(paths[i], SOCK_SEQPACKET) : -1;
+
+		if (fd < 0)
+			continue;
+		*peer = (struct peer){
+			-1, i, IPC_TELL, i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN, peer_message, 0, 0};
+		if (peer_open(peer, fd, EPOLLIN) == 0 && i == IPC_AUDITOR &&
+		    (epoll_ctl(broker.epoll_few, EPOLL_CTL_ADD, fd, &event) < 0 ||
+		     ipc_post(fd, &hello, sizeof(hello)) < 0))
+			peer_gone(peer, REASON_RESOURCES);
+		listener_greet();
+	}
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+#define STOP_MS 2000
+#define SHARE   2000 /* messages of a worker in a second; one that sends more is ended */
+
+static handler *const handlers[IPC_TYPE_COUNT] = {
+	[MSG_SESSION_OPEN] = session_new,
+	[MSG_SESSION_END] = session_end,
+	[MSG_AUTH] = grant_auth,
+	[MSG_OPEN] = grant_open,
+	[MSG_END] = stream_done,
+	[MSG_COUNTS] = session_counts,
+	[MSG_ADDRESSES] = open_addresses,
+	[MSG_VERDICT] = grant_verdict,
+	[MSG_AUDIT_READY] = record_stored,
+	[MSG_STORED] = record_stored,
+	[MSG_STOP] = session_asked_to_stop,
+};
+
+uint64_t
+clock_ns(int clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int
+peer_open(struct peer *peer, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = peer};
+
+	peer->fd = fd;
+	if (epoll_ctl(broker.epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return 0;
+	close(fd);
+	peer->fd = -1;
+	return fail("cannot wait for a descriptor");
+}
+
+void
+peer_close(struct peer *peer)
+{
+	if (peer->fd < 0)
+		return;
+	/* Not left to close(2): another process's copy would keep it in the set. */
+	(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, peer->fd, NULL);
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+void
+peer_message(struct peer *peer)
+{
+	struct ipc_buffer buffer;
+	struct ipc_got got = {0, 0, -1};
+
+	/* After an error comes the end; a descriptor that did not fit ends its session. */
+	if (ipc_take(peer->fd, &buffer, &got, peer->channel == IPC_LISTENER) < 0)
+		return;
+	if (peer->second != broker.now / 1000)
+		peer->messages = 0;
+	peer->second = broker.now / 1000;
+	if ((peer->channel != IPC_SESSION || ++peer->messages <= SHARE) &&
+	    ipc_legal(peer->channel, peer->way, peer->state, &buffer.any, &got)) {
+		broker.passed = got.fd;
+		handlers[buffer.any.head.type](peer, &buffer.any);
+	} else {
+		if (got.fd >= 0)
+			close(got.fd);
+		peer_gone(peer, got.length ? REASON_PROTOCOL : REASON_NONE);
+	}
+	explicit_bzero(&buffer, got.length); /* it may have held a token */
+}
+
+void
+loop_run(void)
+{
+	uint64_t stop_ms = 0, was, now;
+	struct epoll_event event;
+	bool tick;
+	int n;
+
+	while (!stop_ms || (broker.stored < broker.recorded && broker.now < stop_ms)) {
+		record_send();
+		n = epoll_wait(record_room() ? broker.epoll : broker.epoll_few, &event, 1, TICK_MS);
+		if (n < 0 && errno != EINTR)
+			bug("epoll_wait failed");
+		was = broker.now / TICK_MS;
+		broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
+		tick = broker.now / TICK_MS != was || stop_ms;
+		if (n > 0)
+			((struct peer *)event.data.ptr)->ready(event.data.ptr);
+		links_keep();
+		for (uint32_t i = 0; stop_ms && i < broker.sessions_used && record_room(); i++)
+			session_kill(&broker.sessions[i], REASON_DRAINING);
+		/* At the end all is due. What is due while too many records wait comes later. */
+		now = stop_ms ? UINT64_MAX : broker.now;
+		for (uint32_t i = 0; tick && i < broker.sessions_used && record_room(); i++) {
+			if (broker.sessions[i].due && broker.sessions[i].due <= now)
+				session_due(&broker.sessions[i]);
+		}
+		for (uint32_t i = 0; tick && i < broker.streams_used && record_room(); i++) {
+			if (broker.streams[i].due && broker.streams[i].due <= now)
+				stream_due(&broker.streams[i]);
+		}
+		if (broker.reload && record_room())
+			policy_load();
+		if (broker.stop && !stop_ms) {
+			stop_ms = broker.now + STOP_MS;
+			record_new(EVENT_STOP, REASON_NONE, NULL);
+		}
+	}
+}

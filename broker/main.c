@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "common/confine.h"
+#include "common/fds.h"
+
+struct broker broker = {
+	.peers[0 ... IPC_AUDITOR].fd = -1,
+	.policy.header = &policy_none,
+};
+
+/* The loop looks at both at least each TICK_MS, so that none comes too early to be seen. */
+static void
+signalled(int number)
+{
+	/* SIGHUP: a new image is in the file of descriptor 0. */
+	*(number == SIGHUP ? &broker.reload : &broker.stop) = 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct confinement wanted = {
+		.descriptors = RLIM_INFINITY, .tcp = true, .filter = &filter_broker};
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int listens = 0;
+	socklen_t size = sizeof(listens);
+
+	if (argc != 3 || chdir(argv[1]) < 0)
+		fail_start("usage: sockward-broker RUNTIME-DIR LISTENER-UID <POLICY-IMAGE");
+	broker.listener_uid = (uint32_t)strtoul(argv[2], NULL, 10);
+	broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
+	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
+	broker.epoll_few = epoll_create1(EPOLL_CLOEXEC);
+	if (broker.epoll < 0 || broker.epoll_few < 0 ||
+	    getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
+	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)
+		fail_start("cannot start");
+	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
+	    getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
+		fail_start("needs one listening AF_UNIX SOCK_SEQPACKET socket (LISTEN_FDS)");
+	broker.door.ready = door_listener;
+	if (peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
+		return 1;
+	wanted.file_bytes = 1 << 30; /* a log on standard error */
+	confine(&wanted);
+	record_new(EVENT_START, REASON_NONE, NULL);
+	policy_load();
+	fds_notify("READY=1");
+	loop_run();
+	return 0;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+/* Failures that would map the inside come at one pace: a multiple of this. */
+#define PACE_MS   250
+#define JITTER_MS 50
+
+void
+stream_refuse(struct stream *stream, enum reason reason)
+{
+	const struct image_grant *grant = stream->session->grant;
+	bool maps_the_inside = reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE;
+
+	dial_stop(stream);
+	record_new(EVENT_REFUSED, reason, &stream->record);
+	stream->reason = reason;
+	stream->state = STREAM_REFUSED;
+	if (maps_the_inside && !(grant && grant->explain)) {
+		stream->reason = REASON_UNAVAILABLE;
+		stream->due = broker.now + PACE_MS - (broker.now - stream->since_ms) % PACE_MS +
+			      clock_ns(CLOCK_MONOTONIC) % JITTER_MS;
+	} else {
+		stream_due(stream);
+	}
+}
+
+void
+stream_due(struct stream *stream)
+{
+	struct session *session = stream->session;
+	struct ipc_refused refused = {{MSG_REFUSED}, stream->tag, stream->reason, {0}};
+
+	stream->due = 0;
+	if (stream->state == STREAM_LOOKUP) {
+		stream_refuse(stream, REASON_NAME_FAILED);
+	} else if (stream->state == STREAM_DIALLING) {
+		dial_next(stream);
+	} else if (stream->state == STREAM_LIVE) {
+		stream_watch(stream);
+	} else if (stream->state == STREAM_ENDING) {
+		stream_linger(stream);
+	} else {
+		stream_end(stream, REASON_NONE, false);
+		(void)session_tell(session, &refused, sizeof(refused), -1);
+	}
+}
+
+struct stream *
+stream_find(struct session *session, uint32_t id, enum stream_state state)
+{
+	struct stream *stream = LIST_FIRST(&session->streams);
+
+	while (stream && (stream->record.stream != id || stream->state != state))
+		stream = LIST_NEXT(stream, next);
+	return stream;
+}
+
+void
+open_stored(struct stream *stream)
+{
+	struct ipc_opened opened = {
+		{MSG_OPENED}, stream->tag, stream->record.stream, stream->record.peer};
+
+	if (session_tell(stream->session, &opened, sizeof(opened), stream->fd) < 0)
+		return;
+	stream->state = STREAM_LIVE;
+	stream->since_ms = broker.now;
+	stream->record.mono_ns = broker.now * 1000000;
+	stream_watch(stream);
+}
+
+/* Puts what decided on record. @addr: NULL asks whether any address could do. */
+static enum reason
+judge(struct stream *stream, const struct ipc_addr *addr)
+{
+	struct ipc_record *record = &stream->record;
+	struct policy_question question = {stream->by_name ? record->host : NULL, addr,
+					   record->peer.port, record->protocol};
+	const struct policy *policy = &broker.policy;
+	const struct image_grant *grant = stream->session->grant;
+	struct policy_verdict verdict;
+
+	if (!grant)
+		return REASON_POLICY_CHANGED;
+	policy_judge(policy, (uint32_t)(grant - policy->grants), &question, &verdict);
+	memset(record->rule, 0, IPC_RULE);
+	if (verdict.block)
+		(void)strncpy(record->rule, verdict.block, IPC_RULE - 1);
+	else if (verdict.rule != IMAGE_NONE)
+		memcpy(record->rule, policy->rules[verdict.rule].text, IPC_RULE);
+	if (addr)
+		record->peer = *addr;
+	if (addr && !verdict.reason && !verdict.named && dial_own(addr))
+		return REASON_OWN_ADDRESS;
+	return verdict.reason;
+}
+
+void
+stream_connected(struct stream *stream, int fd, bool judged)
+{
+	/* Judged again: a policy that came into force meanwhile holds already. */
+	enum reason reason = judged ? judge(stream, &stream->record.peer) : REASON_PEER_MISMATCH;
+
+	if (reason) {
+		close(fd);
+		stream_refuse(stream, reason);
+		return;
+	}
+	stream->due = 0;
+	stream->state = STREAM_RECORDED;
+	stream->fd = fd;
+	stream->session->record.streams++;
+	stream->awaits = record_new(EVENT_GRANTED, REASON_NONE, &stream->record);
+}
+
+/* Only addresses that the policy allows are dialled; else the last refusal is told. */
+static void
+choose(struct stream *stream)
+{
+	enum reason reason = REASON_NONE;
+
+	for (uint8_t i = 0; i < stream->record.addresses; i++) {
+		stream->addrs[i].port = stream->record.peer.port;
+		reason = judge(stream, &stream->addrs[i]);
+		if (!reason)
+			stream->addrs[stream->n++] = stream->addrs[i];
+	}
+	stream->state = STREAM_DIALLING;
+	if (stream->n)
+		reason = judge(stream, &stream->addrs[0]);
+	if (reason)
+		stream_refuse(stream, reason);
+	else
+		dial_next(stream);
+}
+
+void
+open_addresses(struct peer *peer UNUSED, const union ipc_any *any)
+{
+	const struct ipc_addresses *said = &any->ADDRESSES_body;
+	struct session *session = session_find(said->session);
+	struct stream *stream = session ? stream_find(session, said->tag, STREAM_LOOKUP) : NULL;
+
+	if (!stream)
+		return;
+	stream->record.addresses = said->count > IPC_ADDRESSES ? 0 : (uint8_t)said->count;
+	memcpy(stream->addrs, said->addrs, sizeof(stream->addrs));
+	if (said->reason || !stream->record.addresses)
+		stream_refuse(stream, said->reason ? said->reason : REASON_NAME_FAILED);
+	else
+		choose(stream);
+}
+
+/* What needs no judgement. */
+static enum reason
+limits(const struct session *session)
+{
+	struct account *account = session->account;
+	const struct image_grant *grant = session->grant;
+
+	if (session->peer.state != IPC_OPEN || !grant)
+		return REASON_DRAINING;
+	if (broker.peers[IPC_AUDITOR].state != IPC_OPEN)
+		return REASON_AUDITOR_LOST;
+	account_now(account);
+	if (session->busy > grant->channels)
+		return REASON_CHANNELS_LIMIT;
+	if (grant->connects_per_minute && account->connects++ >= grant->connects_per_minute)
+		return REASON_CONNECTS_LIMIT;
+	if (grant->bytes_per_minute && account->bytes > grant->bytes_per_minute)
+		return REASON_BYTES_LIMIT;
+	return REASON_NONE;
+}
+
+static struct stream *
+stream_new(struct session *session, const struct ipc_open *open)
+{
+	struct stream *stream = LIST_FIRST(&broker.spare);
+
+	if (stream)
+		LIST_REMOVE(stream, next);
+	else if (broker.streams_used < STREAMS_MOST)
+		stream = &broker.streams[broker.streams_used++];
+	else
+		return NULL;
+	stream->session = session;
+	stream->since_ms = broker.now;
+	stream->tag = open->tag;
+	/* The session's facts come first in it. */
+	memcpy(&stream->record, &session->record, offsetof(struct ipc_record, stream));
+	stream->record.mono_ns = broker.now * 1000000;
+	stream->record.stream = ++session->requests;
+	stream->record.protocol = open->protocol;
+	stream->record.peer.port = open->port;
+	memcpy(stream->record.host, open->host, IPC_HOST);
+	LIST_INSERT_HEAD(&session->streams, stream, next);
+	session->busy++;
+	return stream;
+}
+
+void
+grant_open(struct peer *peer, const union ipc_any *any)
+{
+	const struct ipc_open *open = &any->OPEN_body;
+	struct session *session = container_of(peer, struct session, peer);
+	bool legal = ipc_text_ok(open->host, IPC_HOST) && open->protocol == PROTOCOL_TCP;
+	struct stream *stream = legal ? stream_new(session, open) : NULL;
+	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};
+	enum reason reason;
+	enum host_kind kind;
+
+	if (!stream) {
+		session_kill(session, legal ? REASON_RESOURCES : REASON_PROTOCOL);
+		return;
+	}
+	reason = limits(session);
+	kind = policy_host(open->host, stream->record.host, &stream->addrs[0]);
+	if (!reason && kind == HOST_INVALID)
+		reason = REASON_NAME_INVALID;
+	if (!reason && kind == HOST_ADDRESS) {
+		stream->record.addresses = 1;
+		choose(stream);
+		return;
+	}
+	stream->by_name = true;
+	memcpy(lookup.host, stream->record.host, IPC_HOST);
+	if (!reason)
+		reason = judge(stream, NULL);
+	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
+		reason = REASON_RESOLVER_LOST;
+	if (reason)
+		stream_refuse(stream, reason);
+	else
+		stream->due = stream->since_ms + session->grant->connect_timeout_ms;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+#include "broker/broker.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+#define CHECK_MS   1000 /* of the bytes of a minute */
+#define LINGER_MS  100  /* between two looks at what is not acknowledged */
+#define LINGER_END 5000
+
+/* States of the kernel's tcp_states.h in which the peer's FIN was taken. */
+#define FIN_TAKEN (1U << 6 | 1U << 8 | 1U << 9 | 1U << 11)
+#define CLOSED    7
+
+/*
+ * tcpi_bytes_acked counts our SYN and our FIN as one byte each,
+ * tcpi_bytes_received the peer's FIN. What was sent less what was sent again is
+ * payload alone, so that the smaller of both is what was acknowledged. A socket
+ * that is closed has taken the peer's FIN when its own was acknowledged.
+ */
+static struct tcp_info
+look(struct stream *stream)
+{
+	struct account *account = stream->session->account;
+	struct ipc_record *record = &stream->record;
+	uint64_t seen = record->bytes_up + record->bytes_down, acked, sent;
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	bool taken;
+
+	(void)getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	acked = info.tcpi_bytes_acked ? info.tcpi_bytes_acked - 1 : 0;
+	sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
+	taken = FIN_TAKEN & 1U << info.tcpi_state || (info.tcpi_state == CLOSED && acked > sent);
+	record->bytes_up = acked < sent ? acked : sent;
+	record->bytes_down = info.tcpi_bytes_received - (taken && info.tcpi_bytes_received ? 1 : 0);
+	account_now(account);
+	if (record->bytes_up + record->bytes_down > seen)
+		account->bytes += record->bytes_up + record->bytes_down - seen;
+	record->rtt_us = info.tcpi_rtt;
+	record->retransmits = info.tcpi_total_retrans;
+	return info;
+}
+
+void
+stream_watch(struct stream *stream)
+{
+	struct session *session = stream->session;
+	const struct image_grant *grant = session->grant;
+	const struct ipc_record *now = &stream->record;
+	uint64_t idle = broker.now - stream->since_ms;
+	struct ipc_cut cut = {{MSG_CUT}, now->stream, REASON_NONE};
+	struct tcp_info info = look(stream);
+
+	if (!grant)
+		return; /* the session is ending, by its own timer */
+	if (now->bytes_up && info.tcpi_last_data_sent < idle)
+		idle = info.tcpi_last_data_sent;
+	if (now->bytes_down && info.tcpi_last_data_recv < idle)
+		idle = info.tcpi_last_data_recv;
+	if (grant->bytes_per_minute && session->account->bytes > grant->bytes_per_minute)
+		cut.reason = REASON_BYTES_LIMIT;
+	else if (grant->idle_timeout_ms && idle >= grant->idle_timeout_ms)
+		cut.reason = REASON_IDLE;
+	if (cut.reason) {
+		/* Told first, so that the worker does not take the end for the far end's. */
+		(void)session_tell(session, &cut, sizeof(cut), -1);
+		stream_end(stream, cut.reason, cut.reason == REASON_BYTES_LIMIT);
+		return;
+	}
+	if (grant->idle_timeout_ms)
+		stream->due = broker.now + grant->idle_timeout_ms - idle;
+	if (grant->bytes_per_minute && (!stream->due || stream->due > broker.now + CHECK_MS))
+		stream->due = broker.now + CHECK_MS;
+}
+
+void
+stream_linger(struct stream *stream)
+{
+	struct tcp_info info = look(stream);
+	bool all = info.tcpi_state == CLOSED || (!info.tcpi_unacked && !info.tcpi_notsent_bytes);
+
+	if (all || broker.now >= stream->since_ms + LINGER_END)
+		stream_end(stream, stream->reason, !all);
+	else
+		stream->due = broker.now + LINGER_MS;
+}
+
+void
+stream_done(struct peer *peer, const union ipc_any *any)
+{
+	const struct ipc_end *end = &any->END_body;
+	struct session *session = container_of(peer, struct session, peer);
+	struct stream *stream = stream_find(session, end->stream, STREAM_LIVE);
+	uint32_t state;
+
+	if (!stream)
+		return; /* it was cut while END was on its way */
+	state = 1U << look(stream).tcpi_state;
+	stream->reason =
+		(FIN_TAKEN | 1U << CLOSED) & state ? REASON_PEER_CLOSED : REASON_CLIENT_CLOSED;
+	stream->record.counts.claimed_bytes_in = end->claimed_up;
+	stream->record.counts.claimed_bytes_out = end->claimed_down;
+	stream->state = STREAM_ENDING;
+	stream->since_ms = broker.now;
+	if (end->reason == REASON_CONNECT_FAILED) { /* it broke on the client's side */
+		stream_end(stream, stream->reason, true);
+		return;
+	}
+	(void)shutdown(stream->fd, SHUT_RDWR);
+	stream_linger(stream);
+}
+
+void
+stream_end(struct stream *stream, enum reason reason, bool abort)
+{
+	struct session *session = stream->session;
+	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	dial_stop(stream);
+	if (stream->state >= STREAM_RECORDED) {
+		/*
+		 * First dead for every copy of it, then counted, then free. A stream that
+		 * is broken is reset, with no end before it, which also clears the counts.
+		 */
+		if (!abort)
+			(void)shutdown(stream->fd, SHUT_RDWR);
+		(void)look(stream);
+		if (abort)
+			(void)connect(stream->fd, &nobody, sizeof(nobody));
+		(void)shutdown(stream->fd, SHUT_RDWR);
+		record_new(EVENT_STREAM_END, reason, &stream->record);
+		session->record.bytes_up += stream->record.bytes_up;
+		session->record.bytes_down += stream->record.bytes_down;
+		close(stream->fd);
+	} else if (stream->state != STREAM_REFUSED) { /* a request: its record is a refusal */
+		record_new(EVENT_REFUSED, reason, &stream->record);
+	}
+	session->busy--;
+	LIST_REMOVE(stream, next);
+	memset(stream, 0, sizeof(*stream));
+	LIST_INSERT_HEAD(&broker.spare, stream, next);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* What the commands that speak to a running suite have in common. */
+#ifndef SOCKWARD_CLI_ASK_H
+#define SOCKWARD_CLI_ASK_H
+
+#include <stdbool.h>
+
+#include "ipc/messages.h"
+
+#define ASK_MS 5000 /* the listener never blocks: it answers within this, or not at all */
+
+struct ask {
+	const char *command;
+	const char *dir; /* --runtime-dir, or NULL */
+	const char *deadline;
+	const char *operand;
+	bool json;
+};
+
+/**
+ * ask_options() - read the options of such a command.
+ * @allowed: r for --runtime-dir, j for --json, d for --deadline, o for one
+ *           operand.
+ * @ask: always set.
+ *
+ * Returns STATUS_OK, or STATUS_USAGE after a message.
+ */
+int ask_options(int argc, char **argv, const char *allowed, struct ask *ask);
+
+/**
+ * ask_open() - connect to the suite that is meant.
+ *
+ * Returns a descriptor, or -1 after a message.
+ */
+int ask_open(const struct ask *ask);
+
+/**
+ * ask_unanswered() - say why control_ask() failed, by errno.
+ *
+ * Returns STATUS_FAILED.
+ */
+int ask_unanswered(const struct ask *ask);
+
+/**
+ * ask_status() - the suite's status.
+ * @fd: of ask_open(). @status: set on success.
+ *
+ * Returns 0, or -1 with errno as control_ask().
+ */
+int ask_status(int fd, struct ipc_ctl_status *status);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client's side of the control socket: which suite, one question,
+ * one answer.
+ */
+#ifndef SOCKWARD_CLI_CONTROL_H
+#define SOCKWARD_CLI_CONTROL_H
+
+#include <stddef.h>
+
+#include "ipc/messages.h"
+
+#define CONTROL_DIR 108
+
+/**
+ * control_find() - which suite is meant?
+ * @asked: what --runtime-dir named, or NULL.
+ * @dir: receives the runtime directory.
+ *
+ * In this order: @asked, $SOCKWARD_RUNTIME_DIR, else the only suite that answers
+ * among those of this user (or of root) in $XDG_RUNTIME_DIR, /run and /tmp.
+ * Returns 0, or -1 after a message that says what to do.
+ */
+int control_find(const char *asked, char dir[CONTROL_DIR]);
+
+/**
+ * control_open() - connect to the control socket of a suite.
+ * @dir: its runtime directory.
+ *
+ * Returns a non-blocking descriptor, or -1 with errno.
+ */
+int control_open(const char *dir);
+
+/**
+ * control_ask() - one question, one answer.
+ * @fd: of control_open().
+ * @msg: a message of the control channel. @length: its size.
+ * @pass: a descriptor to attach, or -1.
+ * @answer: receives the answer. @type: the type that it must have.
+ * @timeout_ms: for the whole of it.
+ *
+ * Returns 0, or -1 with errno: ETIMEDOUT, EPROTO (an answer that no row of the
+ * table allows), EPIPE (the listener hung up).
+ */
+int control_ask(int fd, const void *msg, size_t length, int pass, struct ipc_buffer *answer,
+		uint32_t type, uint32_t timeout_ms);
+
+/**
+ * control_maker() - the `sockward run` that made the control socket.
+ * @fd: of control_open().
+ *
+ * The kernel keeps the pid of the process that called listen(2). Returns a
+ * pidfd, or -1 when that was another program, such as systemd.
+ */
+int control_maker(int fd);
+
+#endif

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# bash completion for sockward(1)
+
+_sockward()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=${COMP_WORDS[1]} words=
+
+	COMPREPLY=()
+	if [[ $COMP_CWORD -eq 1 ]]; then
+		words='run connect status sessions kill drain reload audit policy token help --version'
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return
+	fi
+	case $before in
+	--policy | --audit | --file | -o | --output)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--runtime-dir)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		return
+		;;
+	--spawn) words='fork exec' ;;
+	esac
+	if [[ -z $words ]]; then
+		case $command in
+		run) words='--listen --policy --audit --runtime-dir --spawn' ;;
+		connect) words='--token --origin' ;;
+		status | sessions) words='--runtime-dir --json' ;;
+		kill | reload) words='--runtime-dir' ;;
+		drain) words='--runtime-dir --deadline' ;;
+		audit) words='show verify' ;;
+		token) words='new hash' ;;
+		policy) words='check compile explain' ;;
+		help) words='run connect status sessions kill drain reload audit policy token' ;;
+		esac
+		if [[ $command == audit || $command == policy ]] && [[ $COMP_CWORD -gt 2 ]]; then
+			words='--grant --to'
+			[[ $command == policy && $word == -* ]] || words=
+			compopt -o filenames 2>/dev/null
+			[[ $words ]] || mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		fi
+	fi
+	[[ -z $words ]] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _sockward sockward

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One lookup, in a process of its own that is forked for it: what hangs or is
+ * taken over by an answer of the network holds one name, has one pipe to speak
+ * into, and is gone at its deadline.
+ */
+#ifndef SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
+#define SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
+
+#include <stdint.h>
+
+#include "ipc/messages.h"
+
+/* What the child writes, once, into its pipe. */
+struct lookup_result {
+	uint32_t reason; /* NONE, NAME_UNKNOWN, NAME_FAILED */
+	uint32_t count;
+	struct ipc_addr addrs[IPC_ADDRESSES];
+};
+
+/**
+ * lookup_prepare() - what is done once for all lookups, before confine().
+ *
+ * Removes the variables by which the environment could change lookups, and has
+ * ended children reaped by the kernel.
+ */
+void lookup_prepare(void);
+
+/**
+ * lookup_start() - fork a process that looks a name up.
+ * @name: canonical, as policy_host() gives it.
+ * @deadline_ms: after this long the kernel ends the process.
+ *
+ * Returns the reading end of its pipe, non-blocking and close-on-exec: it brings
+ * one struct lookup_result, or its end alone. Or -1 with errno.
+ */
+int lookup_start(const char *name, unsigned int deadline_ms);
+
+/**
+ * lookup_name() - what the process does: getaddrinfo(3), without search domains.
+ * @result: set.
+ *
+ * Addresses keep the order of getaddrinfo(3); duplicates are removed; those beyond
+ * IPC_ADDRESSES are left out.
+ */
+void lookup_name(const char *name, struct lookup_result *result);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+#include "helpers/resolver/queue.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "ipc/words.h"
+#include "policy/check.h"
+
+void
+queue_start(struct resolver *resolver)
+{
+	TAILQ_INIT(&resolver->free);
+	TAILQ_INIT(&resolver->waiting);
+	TAILQ_INIT(&resolver->answered);
+	for (size_t i = 0; i < QUERIES_MOST; i++)
+		TAILQ_INSERT_TAIL(&resolver->free, &resolver->queries[i], next);
+	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
+		resolver->lookups[i].watch.fd = -1;
+		resolver->lookups[i].resolver = resolver;
+	}
+}
+
+static void
+answered(struct resolver *resolver, struct query *query, uint32_t reason)
+{
+	query->answer.reason = reason;
+	TAILQ_INSERT_TAIL(&resolver->answered, query, next);
+}
+
+static void
+lookup_end(struct lookup *lookup)
+{
+	(void)close(lookup->watch.fd);
+	lookup->watch.fd = -1;
+	lookup->query = NULL;
+}
+
+/* The process may say anything: what it says is judged, and copied field by field. */
+static uint32_t
+read_result(const struct lookup_result *result, ssize_t n, struct ipc_addresses *answer)
+{
+	if (n != (ssize_t)sizeof(*result))
+		return REASON_NAME_FAILED;
+	if (result->reason != REASON_NONE)
+		return result->reason == REASON_NAME_UNKNOWN ? REASON_NAME_UNKNOWN
+							     : REASON_NAME_FAILED;
+	if (result->count == 0 || result->count > IPC_ADDRESSES)
+		return REASON_NAME_FAILED;
+	for (uint32_t i = 0; i < result->count; i++) {
+		const struct ipc_addr *from = &result->addrs[i];
+		struct ipc_addr *to = &answer->addrs[i];
+
+		if (from->family != 4 && from->family != 6)
+			return REASON_NAME_FAILED;
+		to->family = from->family;
+		memcpy(to->ip, from->ip, from->family == 4 ? 4 : 16);
+	}
+	answer->count = result->count;
+	return REASON_NONE;
+}
+
+static void
+lookup_ready(struct serve_watch *watch)
+{
+	struct lookup *lookup =
+		(struct lookup *)(void *)((char *)watch - offsetof(struct lookup, watch));
+	struct ipc_addresses *answer;
+	struct lookup_result result;
+	struct query *query = lookup->query;
+	ssize_t n = read(watch->fd, &result, sizeof(result));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (query) {
+		uint32_t reason;
+
+		answer = &query->answer;
+		reason = read_result(&result, n, answer);
+		if (reason != REASON_NONE) {
+			answer->count = 0;
+			memset(answer->addrs, 0, sizeof(answer->addrs));
+		}
+		answered(lookup->resolver, query, reason);
+	}
+	lookup_end(lookup);
+}
+
+static struct lookup *
+idle(struct resolver *resolver)
+{
+	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
+		if (resolver->lookups[i].watch.fd < 0)
+			return &resolver->lookups[i];
+	}
+	return NULL;
+}
+
+static void
+start(struct resolver *resolver, struct lookup *lookup, struct query *query, uint64_t now)
+{
+	lookup->watch.ready = lookup_ready;
+	lookup->watch.fd = lookup_start(query->name, (unsigned int)(query->deadline - now));
+	if (lookup->watch.fd >= 0 && serve_watch(&resolver->serve, &lookup->watch) == 0) {
+		lookup->query = query;
+		return;
+	}
+	(void)fail("cannot start a lookup");
+	if (lookup->watch.fd >= 0)
+		lookup_end(lookup);
+	answered(resolver, query, REASON_NAME_FAILED);
+}
+
+static bool
+has_its_share(const struct resolver *resolver, const struct query *query)
+{
+	unsigned int under_way = 0;
+
+	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
+		const struct query *other = resolver->lookups[i].query;
+
+		if (other && other->client == query->client &&
+		    other->answer.session == query->answer.session)
+			under_way++;
+	}
+	return under_way >= SESSION_MOST;
+}
+
+static void
+start_waiting(struct resolver *resolver, uint64_t now)
+{
+	struct lookup *lookup;
+	struct query *next;
+
+	for (struct query *query = TAILQ_FIRST(&resolver->waiting);
+	     query && (lookup = idle(resolver)); query = next) {
+		next = TAILQ_NEXT(query, next);
+		if (query->client && has_its_share(resolver, query))
+			continue;
+		TAILQ_REMOVE(&resolver->waiting, query, next);
+		if (!query->client)
+			TAILQ_INSERT_TAIL(&resolver->free, query, next);
+		else
+			start(resolver, lookup, query, now);
+	}
+}
+
+static void
+expire(struct resolver *resolver, uint64_t now)
+{
+	struct query *query;
+
+	while ((query = TAILQ_FIRST(&resolver->waiting)) && query->deadline <= now) {
+		TAILQ_REMOVE(&resolver->waiting, query, next);
+		answered(resolver, query, REASON_NAME_FAILED);
+	}
+	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
+		struct lookup *lookup = &resolver->lookups[i];
+
+		/* Its process has the same deadline from the kernel, and frees its place. */
+		if (lookup->query && lookup->query->deadline <= now) {
+			answered(resolver, lookup->query, REASON_NAME_FAILED);
+			lookup->query = NULL;
+		}
+	}
+}
+
+static void
+hand_out(struct resolver *resolver)
+{
+	struct query *next;
+
+	for (struct query *query = TAILQ_FIRST(&resolver->answered); query; query = next) {
+		next = TAILQ_NEXT(query, next);
+		if (query->client &&
+		    serve_answer(query->client, &query->answer, sizeof(query->answer)) < 0)
+			continue;
+		TAILQ_REMOVE(&resolver->answered, query, next);
+		TAILQ_INSERT_TAIL(&resolver->free, query, next);
+	}
+}
+
+void
+queue_turn(struct resolver *resolver)
+{
+	uint64_t now = serve_now_ms();
+
+	expire(resolver, now);
+	start_waiting(resolver, now);
+	hand_out(resolver);
+}
+
+static int
+answer_now(struct serve_client *client, struct ipc_addresses *answer, uint32_t reason)
+{
+	answer->reason = reason;
+	return serve_answer(client, answer, sizeof(*answer));
+}
+
+int
+queue_message(struct resolver *resolver, struct serve_client *client, const union ipc_any *any)
+{
+	const struct ipc_lookup *asked = &any->LOOKUP_body;
+	struct ipc_addresses answer = {.head = {MSG_ADDRESSES}, .tag = asked->tag};
+	struct query *query = TAILQ_FIRST(&resolver->free);
+	struct ipc_addr number;
+	char name[IPC_HOST];
+
+	answer.session = asked->session;
+	if (!ipc_text_ok(asked->host, sizeof(asked->host)) ||
+	    policy_host(asked->host, name, &number) != HOST_NAME)
+		return answer_now(client, &answer, REASON_NAME_UNKNOWN);
+	if (!query)
+		return answer_now(client, &answer, REASON_NAME_FAILED);
+	TAILQ_REMOVE(&resolver->free, query, next);
+	query->client = client;
+	query->deadline = serve_now_ms() + DEADLINE_MS;
+	query->answer = answer;
+	memcpy(query->name, name, sizeof(name));
+	TAILQ_INSERT_TAIL(&resolver->waiting, query, next);
+	return 0;
+}
+
+void
+queue_gone(struct resolver *resolver, const struct serve_client *client)
+{
+	for (size_t i = 0; i < QUERIES_MOST; i++) {
+		if (resolver->queries[i].client == client)
+			resolver->queries[i].client = NULL;
+	}
+}
+
+int
+queue_wait_ms(const struct resolver *resolver)
+{
+	const struct query *first = TAILQ_FIRST(&resolver->waiting);
+	uint64_t due = first ? first->deadline : UINT64_MAX;
+	uint64_t now = serve_now_ms();
+
+	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
+		const struct query *query = resolver->lookups[i].query;
+
+		if (query && query->deadline < due)
+			due = query->deadline;
+	}
+	if (due == UINT64_MAX)
+		return -1;
+	return due > now ? (int)(due - now) : 0;
+}

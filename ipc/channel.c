@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+#include "ipc/channel.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Linux takes at most SCM_MAX_FD descriptors in one message. */
+#define FDS_MOST 253
+
+static const struct ipc_row rows[] = {
+#define ROW(type, body, channel, way, fds, states) \
+	[MSG_##type] = {IPC_##channel, IPC_##way, fds, IPC_##states, sizeof(body), #type},
+	IPC_TABLE(ROW)
+#undef ROW
+};
+
+const struct ipc_row *
+ipc_row(uint32_t type)
+{
+	return type > IPC_TYPE_NONE && type < IPC_TYPE_COUNT ? &rows[type] : NULL;
+}
+
+bool
+ipc_legal(enum ipc_channel channel, enum ipc_way way, enum ipc_state state,
+	  const union ipc_any *any, const struct ipc_got *got)
+{
+	const struct ipc_row *row =
+		got->length < sizeof(any->head) ? NULL : ipc_row(any->head.type);
+
+	return row && row->channel == channel && row->way == way && (row->states & state) &&
+	       row->length == got->length && row->fds == got->fds;
+}
+
+int
+ipc_post(int fd, const void *msg, size_t length)
+{
+	return write(fd, msg, length) < 0 ? -1 : 0;
+}
+
+int
+ipc_pass(int fd, const void *msg, size_t length, int pass)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec piece = {(void *)(uintptr_t)msg, length};
+	struct msghdr packet = {.msg_iov = &piece,
+				.msg_iovlen = 1,
+				.msg_control = control.room,
+				.msg_controllen = sizeof(control.room)};
+
+	if (pass < 0)
+		return ipc_post(fd, msg, length);
+	memcpy(CMSG_DATA(&control.head), &pass, sizeof(pass));
+	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int
+ipc_take(int fd, struct ipc_buffer *buffer, struct ipc_got *got, bool descriptors)
+{
+	/*
+	 * Room for all that the kernel can send at once: with less, it would
+	 * install some and drop the rest; room for one alone, padded, takes two.
+	 */
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(FDS_MOST * sizeof(int))];
+	} control;
+	struct iovec piece = {buffer, sizeof(*buffer)};
+	struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
+	ssize_t n;
+	int one;
+
+	if (descriptors) {
+		packet.msg_control = control.room;
+		packet.msg_controllen = sizeof(control.room);
+	}
+	n = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	*got = (struct ipc_got){n < 0 ? 0 : (size_t)n, 0, -1};
+	if (n < 0)
+		return -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&packet); c; c = CMSG_NXTHDR(&packet, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			memcpy(&one, (char *)c + at, sizeof(one));
+			if (got->fds++ == 0)
+				got->fd = one;
+			else
+				close(one);
+		}
+	}
+	if (packet.msg_flags & MSG_CTRUNC)
+		got->fds += 2; /* which no row has */
+	return 0;
+}
+
+bool
+ipc_text_ok(const char *text, size_t size)
+{
+	size_t n = strnlen(text, size);
+
+	while (n < size && text[n] == '\0')
+		n++;
+	return n == size && text[size - 1] == '\0';
+}

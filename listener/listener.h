@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The listener: accepts, opens a session at the broker, has a worker forked,
+ * reaps it and tells how it ended. It never reads a byte of a client and links
+ * no parser. Its network namespace is empty; accepted sockets still work there.
+ *
+ * A session's pair: CLIENT with the accepted socket is put into the broker's end,
+ * so that it waits in the worker's; then the broker's end goes to the broker with
+ * SESSION_OPEN, and the worker's to the template with SPAWN.
+ */
+#ifndef SOCKWARD_LISTENER_LISTENER_H
+#define SOCKWARD_LISTENER_LISTENER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "ipc/channel.h"
+#include "ipc/words.h"
+
+#define container_of(member, type, field) ((type *)(void *)((char *)(member)-offsetof(type, field)))
+
+#define DOORS_MOST    16
+#define CONTROLS_MOST 8
+#define SESSIONS_MOST 8192
+#define SOURCES_MOST  16384 /* a power of two, at least twice the sessions */
+#define GRACE_MS      1000  /* for a worker whose broker let it go */
+
+/* A template is executed anew after a crash of a worker, and after either of: */
+#define TEMPLATE_SESSIONS 1000
+#define TEMPLATE_MS       600000
+#define RENEW_MS          1000  /* after crashes, it is at most this often */
+#define OWED_MS           10000 /* the one before has this long for the pidfds it owes */
+
+#define REPORT_MS 200 /* until a broker that did not read is told again */
+
+/* Something in epoll. */
+struct source {
+	int fd; /* -1: none */
+	void (*ready)(struct source *source);
+};
+
+enum worker_state {
+	WORKER_FREE,
+	WORKER_ASKED,   /* the template was asked for it */
+	WORKER_RUNNING, /* its pidfd is here */
+	WORKER_ENDED,   /* the broker is to be told */
+};
+
+struct session {
+	struct source source;       /* the worker's pidfd */
+	TAILQ_ENTRY(session) next;  /* of one of the lists below */
+	TAILQ_ENTRY(session) asked; /* of a template's */
+	TAILQ_HEAD(sessions, session) * list;
+	enum worker_state state;
+	uint64_t id;
+	uint64_t accepted_ms;
+	uint64_t due_ms;    /* in deadlines or leaving: when it is killed */
+	enum reason reason; /* why we end it, or NONE */
+	bool granted;
+	uint32_t pid;
+	struct ipc_addr client;
+	struct ipc_session_end end;
+	char grant[IPC_GRANT];
+	char subject[IPC_SUBJECT];
+};
+
+/* The process that workers are forked from. */
+struct template
+{
+	struct source source; /* the spawn channel */
+	int pidfd;
+	uint64_t since_ms;
+	uint32_t spawned;
+	TAILQ_HEAD(, session) asked;
+};
+
+struct control {
+	struct source source;
+};
+
+/* How many sessions an address has; key 0: free. */
+struct count_of_source {
+	uint64_t key;
+	uint32_t sessions;
+};
+
+struct listener {
+	int epoll;
+	uint64_t now; /* ms */
+	uint64_t started;
+	uint64_t retry_ms;
+	bool stopping;
+	bool draining;
+	bool paused;  /* the doors are out of epoll */
+	bool by_exec; /* --spawn=exec */
+	int worker;   /* the worker's executable */
+	int null;
+	int reserve; /* given up for a moment when descriptors run out */
+	sigset_t inherited;
+	struct source signals;
+	struct source doors[DOORS_MOST];
+	size_t ndoors;
+	struct source control_door;
+	struct control controls[CONTROLS_MOST];
+	struct source broker;
+	enum ipc_state broker_state;
+	struct ipc_hello_ok hello;
+	struct template templates[2]; /* one is in use, one may still owe pidfds */
+	unsigned int current;
+	bool suspect; /* a worker crashed: the present layout may be known */
+
+	struct session sessions[SESSIONS_MOST];
+	struct sessions free;
+	struct sessions deadlines; /* running, not granted, the first due first */
+	struct sessions running;   /* without a deadline of ours */
+	struct sessions leaving;   /* let go by the broker, oldest first */
+	struct sessions ended;     /* the broker is not told yet */
+	uint32_t used;
+	uint64_t next_id;
+	uint64_t source_salt;
+	struct count_of_source sources[SOURCES_MOST];
+
+	uint64_t sessions_total;
+	uint64_t shed_total;
+	uint32_t crashed;
+};
+
+extern struct listener listener;
+
+/* main.c */
+
+/**
+ * source_open() - serve a descriptor from now on. @fd: taken over.
+ * Returns 0, or -1 (logged, @fd closed).
+ */
+int source_open(struct source *source, int fd, void (*ready)(struct source *));
+
+/**
+ * source_add() - as source_open(), but on failure @fd stays the caller's.
+ */
+int source_add(struct source *source, int fd, void (*ready)(struct source *));
+
+/**
+ * source_close() - close and forget; nothing happens when it is closed already.
+ */
+void source_close(struct source *source);
+
+/* doors.c */
+
+/**
+ * doors_adjust() - serve the doors while there is a broker and room, else pause them.
+ */
+void doors_adjust(void);
+
+/**
+ * door_ready() - accept until there is nobody left to accept.
+ */
+void door_ready(struct source *door);
+
+/**
+ * reserve_restore() - hold the reserve descriptor again, where it was given up.
+ */
+void reserve_restore(void);
+
+/**
+ * source_leave() - one session less of this address.
+ */
+void source_leave(const struct ipc_addr *client);
+
+/* session.c */
+
+/**
+ * session_begin() - a client was accepted. @client: taken over.
+ *
+ * Without descriptors or processes left, the client is closed and the loss counted.
+ */
+void session_begin(int client, const struct ipc_addr *from);
+
+/**
+ * session_move() - put a session into a list (the end of it), out of the one it is in.
+ */
+void session_move(struct session *session, struct sessions *list);
+
+/**
+ * session_watch() - the worker runs. @pidfd: taken over.
+ *
+ * One that cannot be watched is killed and reaped, and the broker is told.
+ */
+void session_watch(struct session *session, int pidfd, uint32_t pid);
+
+/**
+ * session_kill() - end the worker now, for @reason.
+ */
+void session_kill(struct session *session, enum reason reason);
+
+/**
+ * session_failed() - there never was a worker: tell the broker.
+ */
+void session_failed(struct session *session);
+
+/**
+ * session_find() - the session of that id, or NULL.
+ */
+struct session *session_find(uint64_t id);
+
+/**
+ * sessions_due() - kill those whose time is over. Returns ms until the next one is, or -1.
+ */
+int sessions_due(void);
+
+/**
+ * sessions_report() - tell the broker of workers that ended.
+ */
+void sessions_report(void);
+
+/* spawn.c */
+
+/**
+ * spawn_worker() - have a worker for this session.
+ * @channel: the worker's end of the pair; stays the caller's.
+ *
+ * Returns 0, or -1. By template, the pidfd comes later; by exec, it is there at once.
+ */
+int spawn_worker(struct session *session, int channel);
+
+/**
+ * spawn_renew() - execute a new template; the present one delivers what it owes.
+ */
+void spawn_renew(void);
+
+/**
+ * spawn_suspect() - a worker crashed: the layout of the present template may be known.
+ *
+ * A new one is executed with the next session, once the present one is RENEW_MS old
+ * and the one before owes nothing: whoever makes workers crash is not to choose how
+ * often a program is executed.
+ */
+void spawn_suspect(void);
+
+/* broker.c */
+
+/**
+ * broker_keep() - connect to the broker when it is not there, five times a second at most.
+ */
+void broker_keep(void);
+
+/**
+ * broker_post() - send to the broker. @pass: a descriptor, or -1. Returns 0 or -1.
+ */
+int broker_post(const void *message, size_t length, int pass);
+
+/* control.c */
+
+/**
+ * control_door_ready() - accept a person's command.
+ */
+void control_door_ready(struct source *door);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+#include "listener/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/confine.h"
+#include "common/fds.h"
+#include "common/log.h"
+
+#define KEEP_MS 200
+
+struct listener listener = {
+	.worker = -1,
+	.broker.fd = -1,
+	.control_door.fd = -1,
+	.templates = {{.source.fd = -1, .pidfd = -1}, {.source.fd = -1, .pidfd = -1}},
+};
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int
+source_add(struct source *source, int fd, void (*ready)(struct source *))
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	*source = (struct source){fd, ready};
+	if (epoll_ctl(listener.epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return 0;
+	source->fd = -1;
+	return fail("cannot wait for a descriptor");
+}
+
+int
+source_open(struct source *source, int fd, void (*ready)(struct source *))
+{
+	if (source_add(source, fd, ready) == 0)
+		return 0;
+	close(fd);
+	return -1;
+}
+
+void
+source_close(struct source *source)
+{
+	if (source->fd < 0)
+		return;
+	(void)epoll_ctl(listener.epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	close(source->fd);
+	source->fd = -1;
+}
+
+static void
+signals_ready(struct source *source)
+{
+	struct signalfd_siginfo info;
+
+	if (read(source->fd, &info, sizeof(info)) == sizeof(info))
+		listener.stopping = true;
+}
+
+static void
+read_arguments(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--spawn=exec") == 0) {
+			listener.by_exec = true;
+		} else if (strcmp(argv[i], "--spawn=fork") == 0) {
+			listener.by_exec = false;
+		} else if (strcmp(argv[i], "--runtime-dir") == 0 && i + 1 < argc) {
+			if (chdir(argv[++i]) < 0)
+				fail_start("cannot enter %s", argv[i]);
+		} else if (strcmp(argv[i], "--worker") == 0 && i + 1 < argc) {
+			listener.worker = open(argv[++i], O_RDONLY | O_CLOEXEC);
+			if (listener.worker < 0)
+				fail_start("cannot open the worker %s", argv[i]);
+		} else {
+			errno = 0;
+			fail_start("'%s' is not understood; usage: sockward-listener "
+				   "[--runtime-dir DIR] [--worker FILE] [--spawn=fork|exec]",
+				   argv[i]);
+		}
+	}
+}
+
+/* What systemd, or sockward run, passed: doors, the control door, the worker. */
+static void
+take_descriptors(void)
+{
+	struct passed_fd passed[DOORS_MOST + 2];
+	size_t n = fds_passed(passed, DOORS_MOST + 2);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd = passed[i].fd;
+
+		errno = 0;
+		if (strcmp(passed[i].name, "worker") == 0) {
+			listener.worker = fd;
+		} else if (strcmp(passed[i].name, "control") == 0) {
+			if (!fds_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, true))
+				fail_start("the descriptor 'control' is no listening AF_UNIX "
+					   "SOCK_SEQPACKET socket");
+			if (source_open(&listener.control_door, fd, control_door_ready) < 0)
+				fail_start("cannot serve the control socket");
+		} else if (fds_is_socket(fd, 0, SOCK_STREAM, true) &&
+			   listener.ndoors < DOORS_MOST) {
+			listener.doors[listener.ndoors++] = (struct source){fd, door_ready};
+			(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		} else {
+			fail_start("descriptor %d ('%s') is no listening stream socket; check "
+				   "ListenStream= and Accept=no of the socket unit",
+				   fd, passed[i].name);
+		}
+	}
+	errno = 0;
+	if (!listener.ndoors)
+		fail_start("no listening socket was passed (LISTEN_FDS): start it by its socket "
+			   "unit or by 'sockward run'");
+	if (listener.worker < 0)
+		fail_start("no worker: pass the descriptor 'worker', or --worker FILE");
+}
+
+static void
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, &listener.inherited) < 0 ||
+	    source_open(&listener.signals, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+			signals_ready) < 0)
+		fail_start("cannot wait for signals");
+}
+
+static void
+begin(void)
+{
+	struct timespec day;
+
+	TAILQ_INIT(&listener.free);
+	TAILQ_INIT(&listener.deadlines);
+	TAILQ_INIT(&listener.running);
+	TAILQ_INIT(&listener.leaving);
+	TAILQ_INIT(&listener.ended);
+	for (size_t i = 0; i < CONTROLS_MOST; i++)
+		listener.controls[i].source.fd = -1;
+	for (size_t i = 0; i < SESSIONS_MOST; i++) {
+		listener.sessions[i].source.fd = -1;
+		session_move(&listener.sessions[i], &listener.free);
+	}
+	listener.now = listener.started = clock_ms();
+	listener.paused = true;
+	/*
+	 * Ids go on from the time of day, so that two runs do not share one: sessions
+	 * of a listener that died in this very second may live on.
+	 */
+	clock_gettime(CLOCK_REALTIME, &day);
+	listener.next_id = (uint64_t)day.tv_sec << 32 | (uint64_t)day.tv_nsec << 2;
+	listener.epoll = epoll_create1(EPOLL_CLOEXEC);
+	listener.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	listener.reserve = fcntl(listener.null, F_DUPFD_CLOEXEC, 3);
+	if (listener.epoll < 0 || listener.reserve < 0 ||
+	    getrandom(&listener.source_salt, sizeof(listener.source_salt), 0) < 0)
+		fail_start("cannot start");
+}
+
+static void
+serve(void)
+{
+	struct epoll_event event;
+
+	while (!listener.stopping) {
+		int due = sessions_due();
+		int wait = listener.broker.fd < 0 && (due < 0 || due > KEEP_MS) ? KEEP_MS : due;
+		int n = epoll_wait(listener.epoll, &event, 1, wait);
+
+		if (n < 0 && errno != EINTR)
+			bug("epoll_wait failed");
+		listener.now = clock_ms();
+		if (n > 0)
+			((struct source *)event.data.ptr)->ready(event.data.ptr);
+		broker_keep();
+		sessions_report();
+		doors_adjust();
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct confinement wanted = {.descriptors = RLIM_INFINITY,
+				     .files = confine_read_exec,
+				     .filter = &filter_listener};
+
+	begin();
+	read_arguments(argc, argv);
+	take_descriptors();
+	open_signals();
+	confine(&wanted);
+	if (!listener.by_exec)
+		spawn_renew();
+	broker_keep();
+	fds_notify("READY=1");
+	serve();
+	return 0;
+}

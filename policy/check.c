@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include "policy/check.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "policy/special.h"
+#include "policy/ports-table.h"
+#include "policy/special-table.h"
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* RFC 5214: an interface identifier that embeds an IPv4 address. */
+static const struct special_block isatap = {6, 128, BLOCK_NEVER, {0}, "isatap"};
+
+bool
+prefix_holds(const uint8_t *ip, unsigned int bits, const uint8_t *address)
+{
+	if (memcmp(ip, address, bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || (ip[bits / 8] ^ address[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+const struct special_block *
+special_find(unsigned int family, const uint8_t *ip, unsigned int bits)
+{
+	const struct special_block *block = special_table, *end = block + COUNT(special_table);
+
+	if (bits >= 96 && (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe)
+		return &isatap;
+	/* The longest prefixes come first. */
+	while (block < end && (block->family != family || block->bits > bits ||
+			       !prefix_holds(block->ip, block->bits, ip)))
+		block++;
+	return block < end ? block : NULL;
+}
+
+bool
+special_port(uint16_t port, uint8_t protocol)
+{
+	return closed_ports[port] & protocol;
+}
+
+static bool
+ends_in(const char *text, const char *tail)
+{
+	size_t n = strlen(text), m = strlen(tail);
+
+	return n > m && strcmp(text + n - m, tail) == 0;
+}
+
+bool
+special_name(const char *text)
+{
+	bool special = !strchr(text, '.');
+
+	for (size_t i = 0; !special && i < COUNT(inner_domains); i++)
+		special = ends_in(text, inner_domains[i]) ||
+			  strcmp(text, inner_domains[i] + (text[0] != '.')) == 0;
+	return special;
+}
+
+bool
+rule_opens(const struct image_rule *rule, const struct special_block *block)
+{
+	if (rule->kind == RULE_PREFIX)
+		return block->class != BLOCK_NEVER && rule->bits >= block->bits;
+	return rule->is_private && block->class == BLOCK_PRIVATE;
+}
+
+static bool
+rule_matches(const struct image_rule *rule, const struct policy_question *asked, bool allows)
+{
+	const char *name = asked->name;
+	bool inner = allows && name && special_name(name);
+
+	if (!(rule->protocols & asked->protocol) || asked->port < rule->port_low ||
+	    asked->port > rule->port_high)
+		return false;
+	/* "*.arpa" does not speak of "*.home.arpa"; "*" and ranges of no inner name. */
+	if (inner &&
+	    (rule->kind == RULE_ANY || rule->kind == RULE_PREFIX || !special_name(rule->name)))
+		return false;
+	if (rule->kind == RULE_ANY)
+		return true;
+	if (rule->kind == RULE_PREFIX)
+		return asked->addr ? asked->addr->family == rule->family &&
+					     prefix_holds(rule->ip, rule->bits, asked->addr->ip)
+				   : allows;
+	return name && (rule->kind == RULE_NAME ? strcmp(name, rule->name) == 0
+						: ends_in(name, rule->name));
+}
+
+/* An allow rule that matches: does it stand closed ports and special blocks? */
+static struct policy_verdict
+judge_allow(const struct image_rule *rule, uint32_t index, const struct policy_question *asked,
+	    const struct special_block *block)
+{
+	bool whole = rule->bits == (rule->family == 4 ? 32 : 128);
+	bool named = rule->kind == RULE_PREFIX ? block || whole : rule->is_private;
+
+	if (rule->port_low != rule->port_high && special_port(asked->port, asked->protocol))
+		return (struct policy_verdict){REASON_PORT_CLOSED, index, NULL, false};
+	if (block && !rule_opens(rule, block))
+		return (struct policy_verdict){REASON_SPECIAL_ADDRESS, index, block->name, false};
+	return (struct policy_verdict){REASON_NONE, index, NULL, named};
+}
+
+void
+policy_judge(const struct policy *policy, uint32_t grant, const struct policy_question *question,
+	     struct policy_verdict *verdict)
+{
+	const struct ipc_addr *addr = question->addr;
+	const struct special_block *block = NULL;
+	uint16_t port = question->port;
+	struct image_list deny, allow;
+	enum reason wrong = port ? REASON_NAME_INVALID : REASON_PORT_CLOSED;
+
+	/* The port that is judged must be the one that is dialled. */
+	if (port && !(question->protocol & (question->protocol - 1)) &&
+	    (addr ? (addr->family == 4 || addr->family == 6) && addr->port == port
+		  : question->name != NULL))
+		wrong = REASON_NO_RULE;
+	*verdict = (struct policy_verdict){wrong, IMAGE_NONE, NULL, false};
+	if (wrong != REASON_NO_RULE || grant >= policy->header->grants)
+		return;
+	deny = policy->grants[grant].deny;
+	allow = policy->grants[grant].allow;
+	for (uint32_t i = deny.at; i < deny.at + deny.n; i++) {
+		if (rule_matches(&policy->rules[i], question, false)) {
+			*verdict = (struct policy_verdict){REASON_RULE_DENIES, i, NULL, false};
+			return;
+		}
+	}
+	if (addr)
+		block = special_find(addr->family, addr->ip, addr->family == 4 ? 32 : 128);
+	for (uint32_t i = allow.at; i < allow.at + allow.n && verdict->reason; i++) {
+		struct policy_verdict this = judge_allow(&policy->rules[i], i, question, block);
+
+		/* The first refusal is told, unless a later rule allows. */
+		if (rule_matches(&policy->rules[i], question, true) &&
+		    (this.reason == REASON_NONE || verdict->rule == IMAGE_NONE))
+			*verdict = this;
+	}
+}
+
+enum host_kind
+policy_host(const char *text, char name[IPC_HOST], struct ipc_addr *addr)
+{
+	struct ipc_addr found = {.family = 4};
+	const char *label = text, *end;
+	size_t n;
+
+	if (inet_pton(AF_INET, text, found.ip) != 1)
+		found.family = inet_pton(AF_INET6, text, found.ip) == 1 ? 6 : 0;
+	if (found.family != 0) {
+		*addr = found;
+		return HOST_ADDRESS;
+	}
+	for (;; label = end + 1) {
+		n = strspn(label, "abcdefghijklmnopqrstuvwxyz-_0123456789");
+		end = label + n;
+		if (n == 0 || n > 63 || label[0] == '-' || end[-1] == '-')
+			return HOST_INVALID;
+		if (end[0] != '.' || end[1] == '\0')
+			break;
+	}
+	/* What glibc would take for a number is no name. */
+	if ((end[0] != '\0' && end[0] != '.') || end - text > 253 || strncmp(label, "0x", 2) == 0 ||
+	    strspn(label, "0123456789") == n)
+		return HOST_INVALID;
+	memset(name, 0, IPC_HOST);
+	memcpy(name, text, (size_t)(end - text));
+	return HOST_NAME;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The judgement: pure functions over a checked image. No clock, no memory, no
+ * system call, so that the same code decides in the broker, in
+ * `sockward policy explain`, in the tests and under the fuzzer.
+ *
+ * The order, from strongest to weakest:
+ *  1. Port 0 and malformed questions are refused.
+ *  2. A deny rule that matches the name or the address refuses.
+ *  3. An allow rule must match name or address, port and protocol.
+ *     A rule with an address range is compared with the address; a rule with a
+ *     name, with the name as asked. "*" matches any address and any name but
+ *     the special ones (single labels, localhost, .local, .internal, ...), which
+ *     only a rule that names them opens.
+ *  4. A port of the closed list opens only by a rule of that single port.
+ *  5. An address in a special-purpose block (policy/special.data; the longest
+ *     prefix decides) is refused, unless the deciding allow rule is a range that
+ *     lies inside that very block; or is a name rule with "private": true and
+ *     the block is of class private. Blocks of class never open to nothing.
+ * The first allow rule that stands all this decides; else the first refusal's
+ * reason is told.
+ */
+#ifndef SOCKWARD_POLICY_CHECK_H
+#define SOCKWARD_POLICY_CHECK_H
+
+#include "ipc/messages.h"
+#include "ipc/words.h"
+#include "policy/image.h"
+
+struct policy_question {
+	const char *name;            /* canonical, lower case; NULL when a number was asked for */
+	const struct ipc_addr *addr; /* with the port; NULL: could any address do? */
+	uint16_t port;
+	uint8_t protocol; /* one bit of enum protocol */
+};
+
+struct policy_verdict {
+	enum reason reason; /* NONE: allowed */
+	uint32_t rule;      /* index of the rule that decided, or IMAGE_NONE */
+	const char *block;  /* name of the special-purpose block that decided, or NULL */
+	/* The rule names this very address, or opens private ones: the server's
+	 * own addresses are then not refused. */
+	bool named;
+};
+
+/**
+ * policy_judge() - may this grant reach this destination?
+ * @policy: a checked image.
+ * @grant: an index below header->grants.
+ * @question: with an address: the decision. Without (only a name): whether a
+ *            lookup can be worth it, that is, whether some address could be
+ *            allowed; a lookup for a name that cannot is not made.
+ * @verdict: always set.
+ */
+void policy_judge(const struct policy *policy, uint32_t grant,
+		  const struct policy_question *question, struct policy_verdict *verdict);
+
+/* What a destination's text is. */
+enum host_kind {
+	HOST_INVALID,
+	HOST_NAME,    /* in @name: one trailing dot dropped */
+	HOST_ADDRESS, /* in @addr */
+};
+
+/**
+ * policy_host() - read a destination as the policy understands it.
+ * @text: NUL-terminated, at most IPC_HOST - 1 bytes.
+ * @name: receives the canonical name when HOST_NAME (IPC_HOST bytes).
+ * @addr: receives the address when HOST_ADDRESS; its port is 0.
+ *
+ * Strict: an address is dotted quad without leading zeros, or IPv6 of RFC 4291
+ * without brackets and zone. A name has lower-case letters, digits, hyphens and
+ * underscores in labels of 1 to 63 bytes, at most 253 in all, no hyphen at an
+ * end of a label, and no last label that is all digits or starts with 0x. All
+ * else is HOST_INVALID; nothing is guessed.
+ */
+enum host_kind policy_host(const char *text, char name[IPC_HOST], struct ipc_addr *addr);
+
+#endif

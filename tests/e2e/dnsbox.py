@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: ISC
+"""A box for lookups: own network and mount namespaces of this very process, with a
+name server of ours on 127.0.0.1 and hosts, resolv.conf and nsswitch.conf of ours.
+Nothing can leave it."""
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import threading
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+A, AAAA, CNAME = 1, 28, 5
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def enter(files):
+    """Into the box; files: {path under /etc: text}. OSError where the kernel forbids it."""
+    uid, gid = os.getuid(), os.getgid()
+    flags = CLONE_NEWNS | CLONE_NEWNET | (CLONE_NEWUSER if uid else 0)
+    check(libc.unshare(flags), "unshare")
+    if uid:
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", "0 %d 1" % uid)
+        write("/proc/self/gid_map", "0 %d 1" % gid)
+    check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
+    directory = "/mnt"  # any directory will do: what it holds is hidden in here only
+    check(libc.mount(b"none", directory.encode(), b"tmpfs", 0, None), "tmpfs")
+    for name, text in files.items():
+        source = os.path.join(directory, name)
+        write(source, text)
+        os.chmod(source, 0o644)
+        target = os.path.realpath("/etc/" + name)
+        check(libc.mount(source.encode(), target.encode(), None, MS_BIND, None), target)
+    with socket.socket() as probe:
+        request = struct.pack("16sh22x", b"lo", 1 | 64)
+        fcntl.ioctl(probe, 0x8914, request)  # SIOCSIFFLAGS: up, running
+
+
+def name_at(packet, at):
+    labels = []
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+        at += 1 + packet[at]
+    return ".".join(labels), at + 1
+
+
+def wire_name(name):
+    return b"".join(bytes([len(p)]) + p.encode() for p in name.split(".") if p) + b"\0"
+
+
+def answer_of(rdata, kind, owner=b"\xc0\x0c"):
+    return owner + struct.pack("!HHIH", kind, 1, 0, len(rdata)) + rdata
+
+
+class Server(threading.Thread):
+    """zone: {name: addresses, or a function of (query, question, type) that makes the packet,
+    or None for silence}. Names that are not there do not exist."""
+
+    def __init__(self, zone):
+        super().__init__(daemon=True)
+        self.zone = zone
+        self.asked = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 53))
+        self.start()
+
+    def run(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            name, end = name_at(query, 12)
+            kind = struct.unpack("!H", query[end:end + 2])[0]
+            self.asked.append(name)
+            packet = self.reply(query, query[12:end + 4], name, kind)
+            if packet is not None:
+                self.socket.sendto(packet, peer)
+
+    def reply(self, query, question, name, kind):
+        if name not in self.zone:
+            return self.packet(query, question, [], code=3)
+        found = self.zone[name]
+        if found is None:
+            return None
+        if callable(found):
+            return found(query, question, kind)
+        records = []
+        for one in found:
+            family = socket.AF_INET6 if ":" in one else socket.AF_INET
+            if kind == (AAAA if ":" in one else A):
+                records.append(answer_of(socket.inet_pton(family, one), kind))
+        return self.packet(query, question, records)
+
+    @staticmethod
+    def packet(query, question, records, code=0):
+        return query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(records), 0, 0) + \
+            question + b"".join(records)

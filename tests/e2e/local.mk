@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: ISC
+# End to end: the real programs, started by `sockward run`. A build with
+# sanitizers or coverage cannot serve: its programs would need other filters.
+E2E_TESTS = \
+	tests/e2e/test_broker.py \
+	tests/e2e/test_worker.py \
+	tests/e2e/test_connect_client.py \
+	tests/e2e/test_http.py \
+	tests/e2e/test_frames.py \
+	tests/e2e/test_raw.py \
+	tests/e2e/test_netproxy.py \
+	tests/e2e/test_policy.py \
+	tests/e2e/test_limits.py \
+	tests/e2e/test_faults.py \
+	tests/e2e/test_audit.py \
+	tests/e2e/test_connect.py \
+	tests/e2e/test_clients.py \
+	tests/e2e/test_processes.py \
+	tests/e2e/test_control.py
+if SERVES
+TESTS += $(E2E_TESTS)
+endif
+EXTRA_DIST += $(E2E_TESTS) \
+	tests/e2e/netproxy_client.mjs \
+	tests/lib/brokerbox.py \
+	tests/lib/netns.py \
+	tests/lib/nodejs.py \
+	tests/lib/story.py \
+	tests/lib/suite.py \
+	tests/lib/tap.py \
+	tests/lib/targets.py \
+	tests/lib/wsclient.py \
+	docs/TESTS.md

@@ -1,0 +1,400 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""What the policy lets through, end to end: cases 95 to 109, 119 to 121, 230.
+
+The suite runs in a network namespace whose way out leads to a machine that answers
+for every address (netns.py): a denied address that was dialled would be seen there.
+"""
+
+import ipaddress
+import json
+import os
+import random
+import statistics
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import netns
+import suite
+import tap
+import targets
+from suite import to
+
+METADATA = ["169.254.169.254", "169.254.170.2", "169.254.169.253", "100.100.100.200",
+            "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
+EMBEDDED = ["127.0.0.1", "10.0.0.1", "169.254.169.254"]
+
+# What stands in the private /etc/hosts of the suite.
+NAMES = """
+127.0.0.1 localhost
+8.8.8.8 public.test www.example.test a.b.example.test evilexample.test example.test
+8.8.8.8 example.test.evil.test
+10.1.2.3 inside.test metadata-too.test
+127.0.0.1 loop.test
+169.254.169.254 meta.test
+8.8.8.8 mixed.test
+127.0.0.1 mixed.test
+10.1.2.3 mixed.test
+::1 six.test
+64:ff9b::7f00:1 nat64.test
+203.0.114.1 self.test
+"""
+
+
+def blocks():
+    """(network, class, name) of the project's own list of special addresses."""
+    with open(os.path.join(suite.SOURCE, "policy", "special.data")) as file:
+        for line in file:
+            words = line.split("#")[0].split()
+            if words:
+                yield ipaddress.ip_network(words[0]), words[1], words[2]
+
+
+def embeddings(v4):
+    """IPv6 addresses that hold an IPv4 address, in all ways that are in use."""
+    n = int(ipaddress.IPv4Address(v4))
+    for prefix, shift in (("::ffff:0:0", 0), ("::", 0), ("::ffff:0:0:0", 0), ("64:ff9b::", 0),
+                          ("64:ff9b:1::", 0), ("2002::", 80), ("fe80::5efe:0:0", 0),
+                          ("2600:1::5efe:0:0", 0), ("2600:1::200:5efe:0:0", 0)):
+        yield str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) | n << shift))
+    yield str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("2001:0:808:808::")) |
+                                    (n ^ 0xffffffff)))
+
+
+class Asker:
+    """One netproxy session: may I reach this?"""
+
+    def __init__(self, one, token=None, grant="open"):
+        self.ws = one.connect("/netproxy" + ("?token=" + token if token else ""), timeout=30)
+        self.grant = grant
+        self.id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ws.sock.close()
+
+    def ask(self, host, port=80):
+        """None when it was opened (and works), else what the error said."""
+        self.id += 1
+        self.ws.send_text(json.dumps({"t": "open", "id": self.id, "host": host, "port": port}))
+        answer = json.loads(self.ws.recv()[1])
+        assert answer["id"] == self.id, answer
+        if answer["t"] == "error":
+            return answer["msg"]
+        assert answer["t"] == "opened", answer
+        self.ws.send_text('{"t":"write","id":%d,"b64":"eA=="}' % self.id)
+        assert json.loads(self.ws.recv()[1])["b64"] == "eA==", "it does not echo"
+        self.ws.send_text('{"t":"close","id":%d}' % self.id)
+        assert json.loads(self.ws.recv()[1])["t"] == "closed"
+        return None
+
+
+def tokens_for(name):
+    return suite.tokens("token-for-%s-0123456789" % name)
+
+
+def rules():
+    def g(name, *allow, deny=(), **more):
+        return suite.grant(list(allow), deny=list(deny), auth=tokens_for(name),
+                           explain=more.pop("explain", True), **more)
+    grants = {
+        "all": suite.grant([to("*:*")], explain=True),
+        "private": g("private", to("169.254.0.0/16:*"), to("[fc00::/7]:*"), to("100.64.0.0/10:*"),
+                     to("meta.test:*", private=True), to("inside.test:*", private=True)),
+        "names": g("names", to("*.example.test:*"), to("public.test:8443"), to("loop.test:*"),
+                   to("inside.test:*"), to("six.test:*"), to("nat64.test:*", private=True)),
+        "denyfirst": g("denyfirst", to("8.8.0.0/16:*"), to("9.9.9.0/24:*"),
+                       deny=[to("8.8.8.0/24:*"), to("9.9.9.9:*")]),
+        "hush": g("hush", to("127.0.0.1:*"), to("unknown.test:*"), to("9.9.9.9:81"), explain=False,
+                  limits={"connect_timeout": "1s"}),
+    }
+    return suite.policy(grants)
+
+
+@tap.needs_root
+class Policy(suite.SuiteCase):
+    seconds = 120
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pair = netns.Pair(ports=(80, 8443)).__enter__()
+        try:
+            cls.suite = suite.Suite(rules())
+            cls.hosts = os.path.join(cls.suite.directory, "hosts")
+            cls.set_names(NAMES)
+            cls.suite.prefix = ["unshare", "-m", "sh", "-c",
+                                'mount --bind "$0" /etc/hosts && exec "$@"', cls.hosts]
+            cls.suite.start()
+        except BaseException:
+            cls.pair.__exit__()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.pair.__exit__()
+
+    @classmethod
+    def set_names(cls, text):
+        with open(cls.hosts, "r+" if os.path.exists(cls.hosts) else "w") as file:
+            file.write(text.ljust(4096, "\n"))  # the same file, in one write
+
+    def asker(self, name=None):
+        return Asker(self.suite, "token-for-%s-0123456789" % name if name else None,
+                     name or "all")
+
+    def setUp(self):
+        del self.pair.arrived[:]
+
+    def denied(self, asker, host, word=None, port=80):
+        self.assertIsNotNone(asker.ask(host, port), "%s was opened" % host)
+        if word:
+            self.suite.wait_record("refused", host=host, peer_port=port, reason=word,
+                                   grant=asker.grant)
+
+    def nothing_arrived(self):
+        self.assertEqual(self.pair.arrived, [])
+
+    # --- 95 to 99: addresses ----------------------------------------------------------
+
+    def test_95_every_special_block(self):
+        table = sorted(blocks(), key=lambda row: -row[0].prefixlen)
+        count = 0
+        with self.asker() as asker:
+            for net, _, _ in table:
+                for at in sorted({0, min(1, net.num_addresses - 1), net.num_addresses // 2,
+                                  net.num_addresses - 1}):
+                    address = net[at]
+                    name = next(n for b, _, n in table if b.version == net.version and address in b)
+                    with self.subTest(address=str(address), block=name):
+                        self.denied(asker, str(address))
+                    count += 1
+        self.nothing_arrived()
+        found = self.suite.records("refused", reason="special-address")
+        self.assertGreater(count, 200)
+        for record in found:
+            address = ipaddress.ip_address(record["peer"])
+            self.assertEqual(record["rule"], next(
+                n for b, _, n in table if b.version == address.version and address in b))
+        self.assertGreater(len(found), count // 2)
+
+    def test_96_spellings_of_ipv4(self):
+        with self.asker() as asker:
+            for text in ("0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "017700000001",
+                         "127.1", "127.0.1", "00000177.1", "127.0.0.01", "127.0.0.0x1", "0",
+                         "1.2.3", "0xffffffff", "8.8.2056", "8.8.8.8.", "8.8.8.8 ", "8.8.8.08",
+                         "08.8.8.8", "8.8.8", "8.8.8.8.8", "8.8.8.256", "+8.8.8.8", "8.8.8.-8"):
+                with self.subTest(text):
+                    self.denied(asker, text)
+        self.nothing_arrived()
+
+    def test_97_spellings_of_ipv6(self):
+        with self.asker() as asker:
+            for text in ("::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:7f00:1",
+                         "::FFFF:127.0.0.1", "::127.0.0.1", "0000::0001", "::1%lo", "fe80::1%in",
+                         "[::1]", "[::ffff:8.8.8.8]", "::ffff:8.8.8.8", "::1%25lo", "%3A%3A1",
+                         "2600:1::1%1", ":::1", "1::2::3", "2600:1::00001", "[2600:1::1"):
+                with self.subTest(text):
+                    self.denied(asker, text)
+        self.nothing_arrived()
+
+    def test_98_embedded_ipv4(self):
+        with self.asker() as asker:
+            for v4 in EMBEDDED:
+                for text in embeddings(v4):
+                    with self.subTest(text):
+                        self.denied(asker, text)
+        self.nothing_arrived()
+
+    def test_99_neighbours_are_reached(self):
+        addresses = ["8.8.8.8", "1.0.0.1", "9.255.255.255", "11.0.0.0", "100.63.255.255",
+                     "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
+                     "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255",
+                     "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
+                     "2600:1::1", "2a00:1450::1", "2003::1", "2001:200::1", "2620:4f:8001::1"]
+        with self.asker() as asker:
+            for address in addresses:
+                with self.subTest(address):
+                    self.assertIsNone(asker.ask(address))
+            self.assertIsNone(asker.ask("public.test"))
+        self.assertEqual([where for where, _ in self.pair.arrived], addresses + ["8.8.8.8"])
+
+    # --- 100 to 104: names, rules, ports ---------------------------------------------------
+
+    def test_100_names(self):
+        with self.asker() as asker:
+            for text in ("public.test.", "PUBLIC.Test", "ｐublic.test"):
+                with self.subTest(text):
+                    self.assertIsNone(asker.ask(text))
+            self.assertEqual({r["host"] for r in self.suite.records("granted")[-3:]},
+                             {"public.test"})
+            for text in ("[public.test]", "%70ublic.test", "public .test", "public..test",
+                         ".public.test", "a" * 64 + ".test", ".".join(["a" * 50] * 5) + ".test",
+                         "public.test..", "public.test:80", "u@public.test", "-a.test", "public",
+                         "localhost", "x.localhost", "public.local", "metadata.google.internal"):
+                with self.subTest(text):
+                    self.denied(asker, text)
+
+    def test_101_deny_wins(self):
+        with self.asker("denyfirst") as asker:
+            self.assertIsNone(asker.ask("8.8.4.4"))
+            self.denied(asker, "8.8.8.8", "rule-denies")
+            self.denied(asker, "9.9.9.9", "rule-denies")
+            self.assertIsNone(asker.ask("9.9.9.8"))
+            self.denied(asker, "7.7.7.7", "no-rule")
+
+    def test_102_the_port_belongs_to_the_rule(self):
+        with self.asker("names") as asker:
+            self.assertIsNone(asker.ask("public.test", 8443))
+            self.denied(asker, "public.test", "no-rule", port=80)
+
+    def test_103_suffixes_match_at_a_dot(self):
+        with self.asker("names") as asker:
+            self.assertIsNone(asker.ask("www.example.test"))
+            self.assertIsNone(asker.ask("a.b.example.test"))
+            for name in ("example.test", "evilexample.test", "example.test.evil.test"):
+                with self.subTest(name):
+                    self.denied(asker, name, "no-rule")
+
+    def test_104_closed_ports(self):
+        with self.asker() as asker:
+            self.denied(asker, "8.8.8.8", port=0)
+            for port in (22, 25, 53, 465, 587, 2375, 3306, 5432, 6000, 6379, 9200, 11211):
+                with self.subTest(port):
+                    self.denied(asker, "8.8.8.8", "port-closed", port=port)
+        self.nothing_arrived()
+
+    # --- 106 to 109, 119 to 121 ----------------------------------------------------------------
+
+    def test_106_addresses_of_the_server_itself(self):
+        own = self.suite.address[1]
+        with self.asker() as asker:
+            for host, port in ((netns.OWN4, 80), (netns.OWN6, 80), ("self.test", 80),
+                               (netns.OWN4, own)):
+                with self.subTest(host):
+                    self.denied(asker, host, "own-address", port)
+            for host in ("127.0.0.1", "::1", "0.0.0.0", "::", "127.9.9.9"):
+                self.denied(asker, host, "special-address", own)
+
+    def test_107_metadata_stays_closed(self):
+        with self.asker("private") as asker:
+            self.assertIsNone(asker.ask("169.254.1.1"))  # what the rule does open
+            self.assertIsNone(asker.ask("fd00::1"))
+            self.assertIsNone(asker.ask("inside.test"))
+            del self.pair.arrived[:]
+            for host in METADATA + ["meta.test", "metadata", "metadata.google.internal"]:
+                with self.subTest(host):
+                    self.denied(asker, host)
+        self.nothing_arrived()
+
+    def test_109_one_class_of_error(self):
+        """Denied, closed, filtered and unknown look the same, also to the clock."""
+        with targets.closed_port() as closed, targets.Blackhole() as hole:
+            cases = {"denied": ("10.0.0.1", 80), "closed": ("127.0.0.1", closed.getsockname()[1]),
+                     "filtered": ("127.0.0.1", hole.port), "unknown": ("unknown.test", 80)}
+            said, took = {}, {name: [] for name in cases}
+            with self.asker("hush") as asker:
+                for _ in range(5):
+                    for name, (host, port) in random.sample(sorted(cases.items()), len(cases)):
+                        began = time.monotonic()
+                        said.setdefault(asker.ask(host, port), set()).add(name)
+                        took[name].append(time.monotonic() - began)
+        self.assertEqual(len(said), 1)
+        self.assertGreater(min(took["denied"] + took["closed"]), 0.1, "an answer at once tells")
+        self.assertLess(abs(statistics.mean(took["denied"]) - statistics.mean(took["closed"])), 0.2)
+        reasons = {r["reason"] for r in self.suite.records("refused", grant="hush")}
+        self.assertLessEqual({"no-rule", "peer-refused", "timeout"}, reasons)
+
+    def test_120_mixed_answers(self):
+        with self.asker() as asker:
+            _ = [asker.ask("mixed.test") for _ in range(30)]
+        self.assertLessEqual(set(self.pair.arrived), {("8.8.8.8", 80)})
+
+    def test_121_names_that_lead_inside(self):
+        with self.asker("names") as asker:
+            for name in ("loop.test", "inside.test", "six.test", "nat64.test"):
+                with self.subTest(name):
+                    self.denied(asker, name, "special-address")
+        self.nothing_arrived()
+
+    def test_119_rebinding(self):
+        """A name that changes between two looks is judged by what is dialled."""
+        try:
+            with self.asker() as asker:
+                self.set_names(NAMES + "8.8.8.8 rebind.test\n")
+                self.assertIsNone(asker.ask("rebind.test"))
+                self.set_names(NAMES + "10.0.0.1 rebind.test\n")
+                self.denied(asker, "rebind.test", "special-address")
+                over = threading.Event()
+
+                def flip():
+                    while not over.is_set():
+                        self.set_names(NAMES + "10.0.0.1 rebind.test\n")
+                        self.set_names(NAMES + "8.8.8.8 rebind.test\n")
+                flipping = threading.Thread(target=flip)
+                flipping.start()
+                try:
+                    opened = [asker.ask("rebind.test") is None for _ in range(200)]
+                finally:
+                    over.set()
+                    flipping.join()
+        finally:
+            self.set_names(NAMES)
+        self.assertIn(True, opened)
+        self.assertIn(False, opened)
+        self.assertEqual(set(self.pair.arrived), {("8.8.8.8", 80)})
+
+
+class Reload(unittest.TestCase):
+    """SIGHUP: a policy change applies to the next request; a bad one to none (230)."""
+
+    def test_230_reload(self):
+        with targets.Echo() as target, suite.Suite(suite.policy(
+                {"open": suite.grant(explain=True)})) as one, Asker(one) as asker:
+            self.assertIsNone(asker.ask("127.0.0.1", target.port))
+            first = one.records("granted")[-1]
+            narrow = suite.policy({"open": suite.grant([to("[::1]:80")], explain=True)})
+            one.write_policy(narrow)
+            one.process.send_signal(1)
+            second = one.wait_record("policy", count=len(one.records("policy")) + 1)
+            self.assertIsNotNone(asker.ask("127.0.0.1", target.port))
+            refused = one.wait_record("refused", reason="no-rule")
+            self.assertEqual(refused["generation"], first["generation"] + 1)
+            self.assertNotEqual(refused["policy"], first["policy"])
+            self.assertEqual(second["generation"], refused["generation"])
+            for bad in ("", "{", '{"version":1}', json.dumps(dict(narrow, surprise=1)),
+                        json.dumps(dict(narrow, hosts=[]))):
+                with self.subTest(bad[:30]):
+                    before = one.stderr().count("STAYS IN FORCE")
+                    one.write_policy(bad)
+                    one.process.send_signal(1)
+                    suite.wait_for(lambda: one.stderr().count("STAYS IN FORCE") > before)
+                    count = len(one.records("refused")) + 1
+                    self.assertIsNotNone(asker.ask("127.0.0.1", target.port))
+                    self.assertEqual(one.wait_record("refused", count)["generation"],
+                                     refused["generation"])
+            one.write_policy(suite.policy({"open": suite.grant(explain=True)}))
+            one.process.send_signal(1)
+            one.wait_record("policy", count=len(one.records("policy")) + 1)
+            self.assertIsNone(asker.ask("127.0.0.1", target.port))
+            # A grant that is gone ends its sessions.
+            one.write_policy(suite.policy({"key": suite.grant(auth=suite.tokens(suite.TOKEN))}))
+            one.process.send_signal(1)
+            self.assertEqual(asker.ws.recv_close()[0], 1001)
+
+    def test_230_no_start_without_a_policy(self):
+        for bad in ("", "{", '{"version":1}', '{"version":1,"grants":{}}'):
+            with self.subTest(bad):
+                one = suite.Suite(bad)
+                with self.assertRaisesRegex(AssertionError, "ended with"):
+                    one.start()
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main())

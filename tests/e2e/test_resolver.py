@@ -1,0 +1,356 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""sockward-resolver alone: names to addresses, its bounds, bad answers; cases 119-126."""
+
+import array
+import os
+import socket
+import struct
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import dnsbox
+import ipcwire as wire
+import tap
+
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.9.8.7 db.internal\n" \
+        "10.9.8.8 twice.test\n10.9.8.8 twice.test\n"
+RESOLV = "nameserver 127.0.0.1\nsearch search.example\noptions ndots:3 timeout:30 attempts:1\n"
+NSSWITCH = "hosts: files dns\n"
+
+
+def servfail(query, question, _kind):
+    return dnsbox.Server.packet(query, question, [], code=2)
+
+
+def chain(query, question, _kind):
+    """A name whose CNAME points to itself."""
+    loop = dnsbox.answer_of(b"\xc0\x0c", dnsbox.CNAME)
+    return dnsbox.Server.packet(query, question, [loop] * 20)
+
+
+def pointers(query, question, kind):
+    """A compression pointer that points to itself."""
+    at = 12 + len(question)
+    record = struct.pack("!H", 0xc000 | at) + struct.pack("!HHIH", kind, 1, 0, 4) + b"\1\2\3\4"
+    return dnsbox.Server.packet(query, question, [record])
+
+
+def lying_count(query, question, _kind):
+    return query[:2] + struct.pack("!HHHHH", 0x8180, 1, 65535, 65535, 65535) + question + b"\xff"
+
+
+def short(query, _question, _kind):
+    return query[:2] + b"\x81"
+
+
+def wrong_id(query, question, kind):
+    record = dnsbox.answer_of(socket.inet_aton("203.0.113.66"), kind)
+    return bytes([query[0] ^ 255]) + dnsbox.Server.packet(query, question, [record])[1:]
+
+
+ZONE = {
+    "one.test": ["203.0.113.1"],
+    "both.test": ["203.0.113.2", "2001:db8::2"],
+    "many.test": ["203.0.113.%d" % i for i in range(20, 40)],
+    "same.test": ["203.0.113.3"] * 5,
+    "inside.test": ["127.0.0.1", "::1", "10.0.0.1"],
+    "single": ["203.0.113.4"],
+    "empty.test": [],
+    "fail.test": servfail,
+    "chain.test": chain,
+    "pointers.test": pointers,
+    "count.test": lying_count,
+    "short.test": short,
+    "id.test": wrong_id,
+    "hang.test": None,
+}
+
+
+def children(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/stat" % entry) as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append(int(entry))
+    return found
+
+
+def setUpModule():
+    global server
+    try:
+        dnsbox.enter({"hosts": HOSTS, "resolv.conf": RESOLV, "nsswitch.conf": NSSWITCH})
+    except OSError as error:
+        raise unittest.SkipTest("no namespaces here: %s" % error)
+    server = dnsbox.Server(ZONE)
+
+
+class Resolver(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.helper = wire.Helper("resolver", environ={
+            "LOCALDOMAIN": "environment.example", "RES_OPTIONS": "ndots:9",
+            "HOSTALIASES": "/etc/hosts"}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.helper.__exit__(None)
+
+    def setUp(self):
+        self.channel = self.helper.connect(seconds=20)
+
+    def tearDown(self):
+        self.channel.close()
+
+    def look(self, name, tag=7, session=2 ** 63 + 5):
+        answer = wire.ask(self.channel, wire.lookup(name, tag, session))
+        self.assertEqual(answer[:2], (tag, session))
+        return answer[2:]
+
+    def test_sizes_of_the_messages(self):
+        for name, layout in wire.HEAD.items():
+            self.assertEqual(struct.calcsize(layout), wire.TABLE[name][1], name)
+
+    def test_names_of_the_dns(self):
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+        reason, found = self.look("both.test")
+        self.assertEqual((reason, sorted(found)), ("none", ["2001:db8::2", "203.0.113.2"]))
+
+    def test_a_dot_at_the_end_changes_nothing(self):
+        self.assertEqual(self.look("one.test."), ("none", ["203.0.113.1"]))
+
+    def test_names_of_the_hosts_file(self):
+        asked = len(server.asked)
+        self.assertEqual(self.look("db.internal"), ("none", ["10.9.8.7"]))
+        self.assertEqual(self.look("db.internal."), ("none", ["10.9.8.7"]))
+        self.assertEqual(self.look("twice.test"), ("none", ["10.9.8.8"]))
+        self.assertEqual(sorted(self.look("localhost")[1]), ["127.0.0.1", "::1"])
+        self.assertEqual(len(server.asked), asked)
+
+    def test_126_private_answers_are_told_as_they_are(self):
+        self.assertEqual(sorted(self.look("inside.test")[1]), ["10.0.0.1", "127.0.0.1", "::1"])
+
+    def test_no_more_than_eight(self):
+        reason, found = self.look("many.test")
+        self.assertEqual((reason, len(found), len(set(found))), ("none", 8, 8))
+
+    def test_each_address_once(self):
+        self.assertEqual(self.look("same.test"), ("none", ["203.0.113.3"]))
+
+    def test_what_is_not_there(self):
+        self.assertEqual(self.look("nothing.test"), ("name-unknown", []))
+        self.assertEqual(self.look("empty.test"), ("name-unknown", []))
+
+    def test_what_fails_now(self):
+        self.assertEqual(self.look("fail.test"), ("name-failed", []))
+
+    def test_123_no_search_list(self):
+        del server.asked[:]
+        self.assertEqual(self.look("single"), ("none", ["203.0.113.4"]))
+        self.assertEqual(self.look("nothing"), ("name-unknown", []))
+        self.assertEqual(self.look("a.nothing.test"), ("name-unknown", []))
+        self.assertEqual(set(server.asked), {"single", "nothing", "a.nothing.test"})
+
+    def test_96_what_is_no_name_is_not_asked_for(self):
+        asked = len(server.asked)
+        for text in ("127.0.0.1", "::1", "[::1]", "0177.0.0.1", "0x7f.1", "2130706433", "127.1",
+                     "UPPER.test", "a..b", ".", "", "-a.test", "a b.test", "a" * 64 + ".test",
+                     "one.test\n", "\xff.test", "%6c.test", "one.test:80", "x/../etc"):
+            with self.subTest(text):
+                self.assertEqual(self.look(text.encode("latin-1")), ("name-unknown", []))
+        self.assertEqual(self.look(b"one.test\0rest"), ("name-unknown", []))
+        self.assertEqual(self.look(b"a." * 128), ("name-unknown", []))
+        self.assertEqual(len(server.asked), asked)
+
+    def test_122_124_answers_that_lie(self):
+        """Each name is answered once, nothing of it is believed, and the resolver lives."""
+        for name in ("chain.test", "pointers.test", "count.test"):
+            with self.subTest(name):
+                reason, found = self.look(name)
+                self.assertIn(reason, ("name-failed", "name-unknown"))
+                self.assertEqual(found, [])
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+
+    def test_124_answers_to_nothing(self):
+        """An answer with another id, or half of one, is none: the deadline ends the wait."""
+        began = time.monotonic()
+        self.channel.send(wire.lookup("id.test", 1))
+        self.channel.send(wire.lookup("short.test", 2))
+        for _ in range(2):
+            self.assertEqual(wire.unpack(self.channel.recv(4096))[1][2:], ("name-failed", []))
+        self.assertLess(time.monotonic() - began, 11.5)
+
+    def test_125_a_silent_server_holds_up_nobody_else(self):
+        for tag in range(40):
+            self.channel.send(wire.lookup("hang.test", tag))
+        began = time.monotonic()
+        with self.helper.connect() as other:
+            for tag in range(50):
+                answer = wire.ask(other, wire.lookup("one.test", tag))
+                self.assertEqual(answer[2:], ("none", ["203.0.113.1"]))
+        self.assertLess(time.monotonic() - began, 5)
+        tags = {}
+        for _ in range(40):
+            tag, _, reason, found = wire.unpack(self.channel.recv(4096))[1]
+            tags[tag] = (reason, found)
+        self.assertEqual(tags, {tag: ("name-failed", []) for tag in range(40)})
+        self.assertTrue(9 < time.monotonic() - began < 11.5, time.monotonic() - began)
+        time.sleep(1)
+        self.assertEqual(children(self.helper.process.pid), [])
+
+    def test_125_more_lookups_than_there_is_room_for(self):
+        """Each is answered exactly once: what has no room at once, the rest at its deadline."""
+        count = 1500
+        began = time.monotonic()
+        seen = []
+        self.channel.setblocking(False)
+        sent = 0
+        at_once = 0
+        while len(seen) < count and time.monotonic() - began < 20:
+            try:
+                while sent < count:
+                    self.channel.send(wire.lookup("hang.test", sent))
+                    sent += 1
+            except BlockingIOError:
+                pass
+            try:
+                tag, _, reason, _ = wire.unpack(self.channel.recv(4096))[1]
+                self.assertEqual(reason, "name-failed")
+                at_once += time.monotonic() - began < 8
+                seen.append(tag)
+            except BlockingIOError:
+                time.sleep(0.005)
+        self.assertEqual(sorted(seen), list(range(count)))
+        self.assertEqual(at_once, count - 1024)
+        self.channel.settimeout(15)
+        time.sleep(1)
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+
+    def test_a_client_that_does_not_read(self):
+        """What it asked for waits with it; others are served."""
+        self.channel.setblocking(False)
+        sent = 0
+        try:
+            while sent < 5000:
+                self.channel.send(wire.lookup("no name", sent))
+                sent += 1
+                time.sleep(0.0002)
+        except BlockingIOError:
+            pass
+        self.assertLess(sent, 5000)
+        with self.helper.connect() as other:
+            self.assertEqual(wire.ask(other, wire.lookup("one.test"))[2], "none")
+        self.channel.settimeout(5)
+        tags = [wire.unpack(self.channel.recv(4096))[1][0] for _ in range(sent)]
+        self.assertEqual(tags, list(range(sent)))
+
+    def test_a_client_that_leaves(self):
+        with self.helper.connect() as other:
+            for tag in range(30):
+                other.send(wire.lookup("one.test", tag))
+                other.send(wire.lookup("hang.test", tag))
+        for _ in range(20):
+            self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+
+    def test_illegal_messages_end_one_client(self):
+        good = wire.lookup("one.test")
+        left, right = os.pipe()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [left]))]
+        for name, message, ancillary in (
+                ("short", good[:-1], []), ("long", good + b"\0", []), ("tiny", b"\1", []),
+                ("type", struct.pack("=I", 9999) + good[4:], []),
+                ("way", bytes(wire.TABLE["ADDRESSES"][1]), []),
+                ("other channel", wire.verify(), []), ("descriptor", good, rights)):
+            with self.subTest(name), self.helper.connect(seconds=5) as other:
+                other.sendmsg([message], ancillary)
+                self.assertTrue(wire.cut_off(other))
+        os.close(left)
+        os.close(right)
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+        self.assertNotIn("one.test", self.helper.stderr())
+
+    def test_no_more_clients_than_there_are_places(self):
+        more = [self.helper.connect(seconds=5) for _ in range(5)]
+        self.assertEqual(wire.ask(more[2], wire.lookup("one.test"))[2], "none")
+        self.assertTrue(wire.cut_off(more[4]))
+        for one in more:
+            one.close()
+        time.sleep(0.1)
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+
+
+class Life(unittest.TestCase):
+    def test_one_session_does_not_starve_the_others(self):
+        with wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            for tag in range(200):
+                channel.send(wire.lookup("hang.test", tag, session=1))
+            channel.send(wire.lookup("hang.test", 200, session=2))
+            time.sleep(0.5)
+            self.assertEqual(len(children(helper.process.pid)), 4 + 1)
+
+    def test_killed_it_leaves_no_process(self):
+        with wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            for tag in range(10):
+                channel.send(wire.lookup("hang.test", tag, session=tag))
+            time.sleep(0.5)
+            found = children(helper.process.pid)
+            self.assertEqual(len(found), 10)
+            helper.kill()
+            time.sleep(0.2)
+            for pid in found:
+                try:
+                    with open("/proc/%d/stat" % pid) as file:
+                        self.assertEqual(file.read().rsplit(")", 1)[1].split()[0], "Z")
+                except OSError:
+                    pass
+
+    def test_it_starts_only_with_its_socket(self):
+        with wire.Helper("resolver") as helper:
+            helper.stop()
+            helper.name = "broker"
+            helper.start()
+            self.assertEqual(helper.process.wait(5), 1)
+            self.assertIn("has no use here", helper.stderr())
+            with socket.socket() as tcp:
+                helper.name = "resolver"
+                right, helper.listening = helper.listening, tcp
+                helper.start()
+                helper.listening = right
+            self.assertEqual(helper.process.wait(5), 1)
+            self.assertIn("no listening SOCK_SEQPACKET socket", helper.stderr())
+
+    @tap.needs_root
+    def test_who_may_connect(self):
+        for args, served in (([], False), (["--broker-uid", "65533"], True)):
+            with self.subTest(args), wire.Helper("resolver", args) as helper:
+                os.chmod(helper.directory, 0o755)
+                os.chmod(helper.path, 0o777)
+                reading, writing = os.pipe()
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        os.setresuid(65533, 65533, 65533)
+                        channel = helper.connect()
+                        channel.send(wire.lookup("db.internal"))
+                        os.write(writing, b"served" if channel.recv(4096) else b"refused")
+                    except OSError:
+                        os.write(writing, b"refused")
+                    os._exit(0)
+                os.waitpid(pid, 0)
+                self.assertEqual(os.read(reading, 10), b"served" if served else b"refused")
+                os.close(reading)
+                os.close(writing)
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main())

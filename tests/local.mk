@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: ISC
+include tests/unit/local.mk
+include tests/hostile/local.mk
+include tests/e2e/local.mk

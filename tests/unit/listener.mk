@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: ISC
+check_PROGRAMS += tests/unit/test_listener_sessions
+TESTS += tests/unit/test_listener_sessions
+tests_unit_test_listener_sessions_SOURCES = \
+	tests/unit/test_listener_sessions.c \
+	tests/unit/listener_scene.c tests/unit/listener_scene.h
+tests_unit_test_listener_sessions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_listener_sessions_LDADD = \
+	listener/liblistener.a ipc/libipc.a common/libcommon.a $(CMOCKA_LIBS)

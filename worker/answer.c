@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+#include "worker/answer.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "worker/ask.h"
+#include "worker/session.h"
+#include "worker/streams.h"
+
+/* Messages of one turn: a broker that floods does not starve the client. */
+#define TURN 64
+
+void
+answer_refused(struct session *s)
+{
+	uint32_t reason = s->early.reason;
+
+	session_exit(s, WORKER_REFUSED);
+	if (s->dialect && s->dialect->session_refused)
+		s->dialect->session_refused(s, reason);
+	else
+		session_close_reason(s, reason);
+}
+
+/* The first message: the client's socket. */
+static void
+client(struct session *s, int fd)
+{
+	struct ws_reader reader = s->ws.reader;
+
+	if (s->client >= 0) {
+		close(fd);
+		session_broker_lost(s);
+		return;
+	}
+	s->client = fd;
+	ws_start(&s->ws, fd, &reader);
+	s->ws.now_ms = s->now_ms;
+}
+
+static void
+granted(struct session *s, const struct ipc_granted *message)
+{
+	if (s->ws.state != WS_HELD_UP && s->ws.state < WS_FLUSHING) {
+		session_broker_lost(s);
+		return;
+	}
+	s->granted = *message;
+	s->state = IPC_OPEN;
+	if (streams_start(s) < 0) {
+		session_no_memory(s);
+		return;
+	}
+	ws_release(&s->ws, message->message_bytes);
+	if (s->ws.state == WS_OPEN)
+		s->dialect->granted(s);
+}
+
+static void
+opened(struct session *s, const struct ipc_opened *message, int fd)
+{
+	struct stream *stream = streams_by_tag(s, message->tag);
+	bool abandoned;
+
+	if (!stream || (stream->state != STREAM_ASKED && stream->state != STREAM_ABANDONED)) {
+		close(fd);
+		session_broker_lost(s);
+		return;
+	}
+	abandoned = stream->state == STREAM_ABANDONED;
+	stream_connect(stream, fd, message->stream, s->now_ms);
+	if (abandoned)
+		stream_finish(stream, stream->reason, s->now_ms);
+	else if (s->ws.state == WS_OPEN)
+		s->dialect->opened(s, stream);
+}
+
+static void
+refused(struct session *s, const struct ipc_refused *message)
+{
+	struct stream *stream;
+
+	if (!message->tag) {
+		s->early = *message;
+		s->refused_early = true;
+		if (s->ws.state == WS_HELD_UP || s->ws.state == WS_OPEN)
+			answer_refused(s);
+		return;
+	}
+	stream = streams_by_tag(s, message->tag);
+	if (!stream || (stream->state != STREAM_ASKED && stream->state != STREAM_ABANDONED)) {
+		session_broker_lost(s);
+		return;
+	}
+	if (stream->state == STREAM_ASKED && s->ws.state == WS_OPEN)
+		s->dialect->refused(s, stream, message->reason, &message->peer);
+	stream_free(stream);
+}
+
+static void
+cut(struct session *s, const struct ipc_cut *message)
+{
+	struct stream *stream = streams_by_id(s, message->stream);
+
+	/* Our END may have crossed it. */
+	if (stream)
+		stream_cut(stream, message->reason);
+}
+
+static void
+drain(struct session *s, const struct ipc_drain *message)
+{
+	s->give_up_ms = s->now_ms + message->deadline_ms;
+	session_exit(s, WORKER_DRAINED);
+	if (s->state == IPC_OPEN)
+		s->state = IPC_DRAIN;
+	if (s->ws.state == WS_HELD_UP || s->ws.state == WS_OPEN)
+		session_close_reason(s, message->reason);
+	else if (s->ws.state == WS_HEAD)
+		s->over = true;
+}
+
+static void
+dispatch(struct session *s, const union ipc_any *any, int fd)
+{
+	switch (any->head.type) {
+	case MSG_CLIENT:
+		client(s, fd);
+		break;
+	case MSG_GRANTED:
+		granted(s, &any->GRANTED_body);
+		break;
+	case MSG_OPENED:
+		opened(s, &any->OPENED_body, fd);
+		break;
+	case MSG_REFUSED:
+		refused(s, &any->REFUSED_body);
+		break;
+	case MSG_CUT:
+		cut(s, &any->CUT_body);
+		break;
+	default:
+		drain(s, &any->DRAIN_body);
+		break;
+	}
+}
+
+/* Returns whether there was a message. */
+static bool
+take_one(struct session *s)
+{
+	struct ipc_buffer buffer = {0};
+	struct ipc_got got;
+
+	if (ipc_take(s->channel, &buffer, &got, true) < 0) {
+		if (errno != EAGAIN)
+			session_broker_lost(s);
+		return false;
+	}
+	if (!ipc_legal(IPC_SESSION, IPC_TELL, s->state, &buffer.any, &got) ||
+	    (s->client < 0 && buffer.any.head.type == MSG_GRANTED)) {
+		if (got.fd >= 0)
+			close(got.fd);
+		session_broker_lost(s);
+		return false;
+	}
+	dispatch(s, &buffer.any, got.fd);
+	return true;
+}
+
+bool
+answer_take(struct session *s)
+{
+	for (int i = 0; i < TURN && !s->over; i++) {
+		if (!take_one(s))
+			return true;
+	}
+	return s->over;
+}

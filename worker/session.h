@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One session: a client's WebSocket, the channel to the broker, the streams
+ * that the broker granted, and the dialect between them. One loop over epoll,
+ * level-triggered; nothing waits anywhere else.
+ *
+ *   the head is read (handshake.c) -> AUTH is sent -> GRANTED: messages flow
+ *   (the dialect) -> the WebSocket ends (ws.c) -> the streams are flushed and
+ *   ended (stream.c) -> COUNTS, exit status
+ *
+ * What one side cannot take is not read from the other.
+ */
+#ifndef SOCKWARD_WORKER_SESSION_H
+#define SOCKWARD_WORKER_SESSION_H
+
+#include "ipc/channel.h"
+#include "ipc/messages.h"
+#include "ipc/words.h"
+#include "worker/dialect.h"
+#include "worker/http.h"
+#include "worker/stream.h"
+#include "worker/target.h"
+#include "worker/ws.h"
+
+#define SESSION_STREAMS 1000U        /* most slots, whatever is granted: RLIMIT_NOFILE is 1,024 */
+#define SESSION_SPARE   16U          /* slots beyond the grant: the broker's refusal is on record */
+#define SESSION_PIECE   65536U       /* most that is read from a destination at once */
+#define SESSION_TAG     (1ULL << 32) /* marks epoll's data as a stream's tag */
+
+struct session {
+	int channel; /* to the broker */
+	int client;  /* -1 before CLIENT, and once it is closed */
+	int epoll;
+	uint64_t now_ms;
+	enum ipc_state state;     /* of the channel, as the broker sees it */
+	int exit_status;          /* -1 until something decided it */
+	bool over;                /* leave the loop at once */
+	bool winding_up;          /* the WebSocket ends: streams are being finished */
+	bool channel_blocked;     /* messages wait in their streams */
+	uint16_t http_status;     /* of an HTTP refusal */
+	uint64_t give_up_ms;      /* of a drain; 0: none */
+	struct ipc_refused early; /* a refusal that came before the upgrade */
+	bool refused_early;
+
+	struct http_head head;
+	char head_bytes[WS_INPUT];
+	size_t head_length;
+	uint32_t client_events; /* that epoll watches for; ~0 when it does not watch */
+	uint32_t channel_events;
+	struct ws ws;
+
+	const struct dialect_ops *dialect; /* NULL before the request is understood */
+	void *mine;                        /* the dialect's state */
+
+	struct ipc_granted granted;
+	struct stream *streams;
+	uint32_t slots;
+	uint32_t used;       /* slots beyond it are free */
+	uint32_t generation; /* makes tags of used slots differ */
+	uint8_t piece[SESSION_PIECE];
+};
+
+/**
+ * session_run() - serve one session on a channel.
+ * @s: zeroed memory; pages that are not needed are never touched.
+ * @channel: the worker's end; CLIENT comes first on it. Closed at the end.
+ *
+ * Returns the exit status, one of enum worker_exit.
+ */
+int session_run(struct session *s, int channel);
+
+/**
+ * session_exit() - decide the exit status; the first decision stands.
+ */
+void session_exit(struct session *s, enum worker_exit status);
+
+/**
+ * session_broker_lost() - the channel is gone or broke the protocol: end at once.
+ */
+void session_broker_lost(struct session *s);
+
+/* --- for dialects -------------------------------------------------------------- */
+
+/**
+ * session_close() - end the session in order, all that was said to the client first.
+ * @code: a close code. @text: its reason, UTF-8, at most WS_REASON bytes count.
+ */
+void session_close(struct session *s, unsigned int code, const char *text);
+
+/**
+ * session_close_reason() - the same with the common code and text of a reason.
+ */
+void session_close_reason(struct session *s, uint32_t reason);
+
+/**
+ * session_violation() - the client broke the dialect: fail the connection.
+ */
+void session_violation(struct session *s, unsigned int code, const char *text);
+
+/**
+ * session_no_memory() - an allocation failed: end with 1011.
+ */
+void session_no_memory(struct session *s);
+
+/**
+ * session_open() - ask the broker for a TCP stream.
+ * @host: canonical (name_canonical()). @owner: kept in the stream for the dialect.
+ *
+ * The answer is one call of opened() or refused(), unless session_drop() comes
+ * first. Returns the stream, or NULL when all slots are taken.
+ */
+struct stream *session_open(struct session *s, const char *host, uint16_t port, void *owner);
+
+/**
+ * session_next() - go through the streams that have an owner.
+ * @after: the one before; NULL to begin.
+ *
+ * Returns NULL at the end.
+ */
+struct stream *session_next(struct session *s, const struct stream *after);
+
+/**
+ * session_push() - bytes of the client for a stream's destination; also before opened().
+ *
+ * Returns 0, or -1 when they are more than may wait. Short memory ends the session.
+ */
+int session_push(struct session *s, struct stream *stream, const void *bytes, size_t n);
+
+/**
+ * session_drop() - the dialect is done with a stream and never names it again.
+ * @reason: for the broker's record. What was pushed is still written.
+ */
+void session_drop(struct session *s, struct stream *stream, uint32_t reason);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "worker/stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define UNWATCHED (~0U)
+
+void
+stream_ask(struct stream *s, uint32_t tag, size_t most)
+{
+	memset(s, 0, sizeof(*s));
+	s->state = STREAM_ASKED;
+	s->fd = -1;
+	s->tag = tag;
+	s->up.most = most;
+	s->events = UNWATCHED;
+}
+
+static void
+break_up(struct stream *s)
+{
+	s->up_broken = true;
+	buffer_free(&s->up);
+}
+
+/* Returns how many bytes the socket took. */
+static size_t
+put(struct stream *s, const uint8_t *bytes, size_t n, uint64_t now_ms)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t wrote = write(s->fd, bytes + done, n - done);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0 && errno != EAGAIN)
+			break_up(s);
+		if (wrote <= 0)
+			break;
+		done += (size_t)wrote;
+		s->progress_ms = now_ms;
+	}
+	s->claimed_up += done;
+	return done;
+}
+
+static void
+shut_if_due(struct stream *s)
+{
+	if (!s->shut_asked || s->shut || s->up.length || s->up_broken || s->fd < 0)
+		return;
+	(void)shutdown(s->fd, SHUT_WR);
+	s->shut = true;
+}
+
+void
+stream_write(struct stream *s, uint64_t now_ms)
+{
+	if (s->fd < 0)
+		return;
+	if (s->up.length) {
+		size_t done = put(s, buffer_head(&s->up), s->up.length, now_ms);
+
+		if (!s->up_broken)
+			buffer_drop(&s->up, done);
+	}
+	shut_if_due(s);
+}
+
+void
+stream_connect(struct stream *s, int fd, uint32_t id, uint64_t now_ms)
+{
+	s->state = STREAM_OPEN;
+	s->deadline_ms = 0;
+	s->fd = fd;
+	s->id = id;
+	s->progress_ms = now_ms;
+	stream_write(s, now_ms);
+}
+
+int
+stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms)
+{
+	const uint8_t *from = bytes;
+
+	if (s->up_broken || s->shut_asked)
+		return 0;
+	if (n > s->up.most - s->up.length) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if (s->fd >= 0 && !s->up.length) {
+		size_t done = put(s, from, n, now_ms);
+
+		if (s->up_broken)
+			return 0;
+		from += done;
+		n -= done;
+	}
+	return buffer_add(&s->up, from, n);
+}
+
+void
+stream_shut(struct stream *s, uint64_t now_ms)
+{
+	if (!s->shut_asked)
+		s->progress_ms = now_ms;
+	s->shut_asked = true;
+	shut_if_due(s);
+}
+
+size_t
+stream_read(struct stream *s, void *bytes, size_t size)
+{
+	ssize_t n;
+
+	if (s->eof || s->fd < 0)
+		return 0;
+	do {
+		n = read(s->fd, bytes, size);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		s->claimed_down += (uint64_t)n;
+		return (size_t)n;
+	}
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	s->eof = true;
+	s->reset = n < 0;
+	return 0;
+}
+
+void
+stream_cut(struct stream *s, uint32_t reason)
+{
+	s->reason = reason;
+	break_up(s);
+}
+
+void
+stream_finish(struct stream *s, uint32_t reason, uint64_t now_ms)
+{
+	if (reason == REASON_CONNECT_FAILED && s->shut_asked)
+		reason = REASON_CLIENT_CLOSED;
+	if (s->reason == REASON_NONE)
+		s->reason = reason;
+	if (reason == REASON_CONNECT_FAILED)
+		s->broken = true;
+	if (s->state == STREAM_ASKED) {
+		s->state = STREAM_ABANDONED;
+		s->deadline_ms = now_ms + STREAM_ANSWER_MS;
+	}
+	if (s->state != STREAM_OPEN)
+		return;
+	s->state = STREAM_FINISHING;
+	s->fresh = true;
+	s->progress_ms = now_ms;
+	s->finish_ms = now_ms + STREAM_FINISH_MS;
+	if (!s->broken)
+		stream_shut(s, now_ms);
+}
+
+static void
+drain(struct stream *s, void *scratch, size_t size)
+{
+	/* A few pieces a turn, so that other streams have theirs. */
+	for (int i = 0; i < 8 && !s->eof; i++) {
+		size_t n = stream_read(s, scratch, size);
+
+		if (!n)
+			return;
+		s->drained += n;
+	}
+}
+
+static void
+end(struct stream *s)
+{
+	if (s->shut)
+		(void)shutdown(s->fd, SHUT_RDWR);
+	else if (s->reason == REASON_NONE || s->reason == REASON_CLIENT_CLOSED ||
+		 s->reason == REASON_PEER_CLOSED)
+		s->reason = REASON_CONNECT_FAILED;
+	close(s->fd);
+	s->fd = -1;
+	buffer_free(&s->up);
+	s->state = STREAM_ENDED;
+}
+
+bool
+stream_step(struct stream *s, void *scratch, size_t size, uint64_t now_ms)
+{
+	if (s->state == STREAM_ABANDONED && now_ms >= s->deadline_ms)
+		break_up(s);
+	if (s->state != STREAM_FINISHING)
+		return s->state == STREAM_ENDED;
+	stream_write(s, now_ms);
+	if (!s->shut && !s->up_broken && now_ms >= stream_deadline(s))
+		break_up(s);
+	drain(s, scratch, size);
+	if (s->up.length)
+		return false;
+	if (s->shut && !s->deadline_ms)
+		s->deadline_ms = now_ms + STREAM_DRAIN_MS;
+	if (s->shut && !s->eof && now_ms < s->deadline_ms && s->drained <= STREAM_DRAIN_BYTES)
+		return false;
+	end(s);
+	return true;
+}
+
+uint64_t
+stream_deadline(const struct stream *s)
+{
+	uint64_t stalled = s->progress_ms + STREAM_STALL_MS;
+
+	if (s->eof && !s->told && s->state == STREAM_OPEN)
+		return s->tell_ms;
+	if (s->state == STREAM_ABANDONED && s->up.length)
+		return s->deadline_ms;
+	if (s->state != STREAM_FINISHING)
+		return 0;
+	if (s->deadline_ms)
+		return s->deadline_ms;
+	return stalled < s->finish_ms ? stalled : s->finish_ms;
+}
+
+uint32_t
+stream_wants(const struct stream *s, bool room)
+{
+	uint32_t wants = 0;
+
+	if (s->fd < 0 || s->hung)
+		return UNWATCHED;
+	if (s->up.length)
+		wants |= EPOLLOUT;
+	if (!s->eof && (room || s->state == STREAM_FINISHING))
+		wants |= EPOLLIN;
+	return wants;
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (s->fd >= 0)
+		end(s);
+	buffer_free(&s->up);
+	memset(s, 0, sizeof(*s));
+	s->fd = -1;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A stream: one connected, non-blocking TCP socket that the broker gave, with
+ * what waits to be written to it. What comes from it is handed on at once and
+ * not kept. Only read(2), write(2), shutdown(2) and close(2) are used: more the
+ * worker may not do to a socket.
+ *
+ * The broker keeps a duplicate of the socket, so close(2) alone tells the
+ * destination nothing: streams end by shutdown(2). And close(2) with unread
+ * input makes the kernel drop output that was accepted: so input is read to its
+ * end first, within bounds.
+ *
+ * A stream that ends before the client has ended it is broken: no shutdown(2)
+ * is made, so that what arrived does not look whole, and the reason
+ * CONNECT_FAILED makes the broker reset the connection.
+ */
+#ifndef SOCKWARD_WORKER_STREAM_H
+#define SOCKWARD_WORKER_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ipc/messages.h"
+#include "ipc/words.h"
+#include "worker/buffer.h"
+
+#define STREAM_UP_MARK     (256U * 1024) /* above it, the client is not read */
+#define STREAM_STALL_MS    10000U        /* a destination that takes nothing for so long is left */
+#define STREAM_FINISH_MS   30000U        /* for all that waits, however it trickles */
+#define STREAM_ANSWER_MS   60000U        /* for the broker's answer, when bytes wait for it */
+#define STREAM_DRAIN_MS    5000U         /* for its end of stream, after ours */
+#define STREAM_DRAIN_BYTES (16U << 20)   /* most that is thrown away meanwhile */
+
+enum stream_state {
+	STREAM_FREE,
+	STREAM_ASKED,     /* the broker's answer is awaited */
+	STREAM_ABANDONED, /* the same, but only what waits in up has still to be written */
+	STREAM_OPEN,
+	STREAM_FINISHING, /* given up: flush, shut, drain; if broken, flush only */
+	STREAM_ENDED,     /* only END has still to be sent */
+};
+
+struct stream {
+	enum stream_state state;
+	int fd;           /* -1 but in OPEN and FINISHING */
+	uint32_t tag;     /* of the request */
+	uint32_t id;      /* the broker's */
+	struct buffer up; /* waits to be written */
+	bool shut_asked;  /* no more comes into up */
+	bool shut;        /* shutdown(SHUT_WR) was made */
+	bool up_broken;   /* the destination takes no more */
+	bool broken;      /* given up, but not by the client's orderly end */
+	bool eof;         /* nothing more can be read */
+	bool reset;       /* ... since the connection broke */
+	bool hung;        /* the kernel says that both ways have ended */
+	bool fresh;       /* finishing has just begun */
+	bool told;        /* the dialect knows of the end */
+	uint32_t reason;  /* why it ended: CUT's, or the worker's own */
+	uint64_t tell_ms; /* when the dialect is told of the end */
+	uint64_t progress_ms;
+	uint64_t deadline_ms; /* of ABANDONED, and of draining; 0 before */
+	uint64_t finish_ms;   /* of flushing in FINISHING */
+	size_t drained;
+	uint64_t claimed_up;
+	uint64_t claimed_down;
+	uint32_t events; /* that epoll watches for; ~0 when it does not watch */
+	bool unsent;     /* a message for the broker waits in ask or end */
+	struct ipc_open ask;
+	void *owner; /* the dialect's */
+};
+
+/**
+ * stream_ask() - make a free stream one that waits for the broker's answer.
+ * @most: most bytes that may wait in up.
+ */
+void stream_ask(struct stream *s, uint32_t tag, size_t most);
+
+/**
+ * stream_connect() - the broker answered with a socket.
+ * @fd: owned by the stream from now on.
+ *
+ * Writes what waits.
+ */
+void stream_connect(struct stream *s, int fd, uint32_t id, uint64_t now_ms);
+
+/**
+ * stream_push() - bytes for the destination.
+ *
+ * Written at once as far as the socket takes them; the rest waits. Dropped
+ * without a word once the destination takes no more. Returns 0, or -1 with
+ * ENOBUFS or ENOMEM.
+ */
+int stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms);
+
+/**
+ * stream_shut() - end of what the client sends; shutdown(SHUT_WR) when all is written.
+ */
+void stream_shut(struct stream *s, uint64_t now_ms);
+
+/**
+ * stream_write() - write what waits, as far as the socket takes it.
+ */
+void stream_write(struct stream *s, uint64_t now_ms);
+
+/**
+ * stream_read() - read what came.
+ *
+ * Returns how many bytes, or 0 when there are none now; s->eof then tells
+ * whether there will be more.
+ */
+size_t stream_read(struct stream *s, void *bytes, size_t size);
+
+/**
+ * stream_cut() - it ended, by the broker or for an error: what waits is dropped,
+ * and only what is readable remains.
+ */
+void stream_cut(struct stream *s, uint32_t reason);
+
+/**
+ * stream_finish() - nobody wants it any more: flush, shut, drain, then ENDED.
+ * @reason: for the broker's record, unless one is set already. CONNECT_FAILED
+ * says that it is broken, unless the client ended its way before.
+ */
+void stream_finish(struct stream *s, uint32_t reason, uint64_t now_ms);
+
+/**
+ * stream_step() - go on with finishing, or drop what waited too long for the
+ * broker's answer. @scratch: @size bytes to read into.
+ *
+ * Returns true when the stream is ENDED and its socket closed.
+ */
+bool stream_step(struct stream *s, void *scratch, size_t size, uint64_t now_ms);
+
+/**
+ * stream_deadline() - when stream_step() must be called even without an event; 0: never.
+ */
+uint64_t stream_deadline(const struct stream *s);
+
+/**
+ * stream_wants() - events to wait for.
+ * @room: whether what is read can be handed on.
+ */
+uint32_t stream_wants(const struct stream *s, bool room);
+
+/**
+ * stream_free() - close whatever is open, free all memory, make it FREE.
+ */
+void stream_free(struct stream *s);
+
+#endif

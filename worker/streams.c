@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+#include "worker/streams.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "worker/answer.h"
+#include "worker/ask.h"
+#include "worker/session.h"
+
+#define SLOT_BITS 10U
+#define SLOT_MASK ((1U << SLOT_BITS) - 1)
+#define UNWATCHED (~0U)
+
+/* Most that may wait in all streams together before the client is not read. */
+#define ALL_UP_MARK (8U * STREAM_UP_MARK)
+
+/*
+ * The broker shuts a stream down before its CUT can be read here. An end that
+ * looks like that waits so long for the reason, so as not to pass for an
+ * orderly one. A reset is such an end too: the kernel answers data that comes
+ * to a socket which was shut down with one.
+ */
+#define CUT_GRACE_MS 250U
+
+_Static_assert(SESSION_STREAMS <= SLOT_MASK, "a slot's number fits its tag");
+
+int
+streams_start(struct session *s)
+{
+	uint32_t n = s->granted.channels + SESSION_SPARE;
+
+	if (s->granted.channels > SESSION_STREAMS - SESSION_SPARE)
+		n = SESSION_STREAMS;
+	s->streams = calloc(n, sizeof(*s->streams));
+	if (!s->streams)
+		return -1;
+	s->slots = n;
+	return 0;
+}
+
+struct stream *
+streams_by_tag(struct session *s, uint32_t tag)
+{
+	uint32_t slot = tag & SLOT_MASK;
+
+	if (slot >= s->used || s->streams[slot].state == STREAM_FREE || s->streams[slot].tag != tag)
+		return NULL;
+	return &s->streams[slot];
+}
+
+struct stream *
+streams_by_id(struct session *s, uint32_t id)
+{
+	for (uint32_t i = 0; i < s->used; i++) {
+		struct stream *stream = &s->streams[i];
+
+		if (stream->fd >= 0 && stream->state != STREAM_FREE && stream->id == id)
+			return stream;
+	}
+	return NULL;
+}
+
+bool
+streams_full(const struct session *s)
+{
+	size_t all = 0;
+
+	for (uint32_t i = 0; i < s->used; i++) {
+		const struct stream *stream = &s->streams[i];
+
+		all += stream->up.length;
+		if (stream->state == STREAM_OPEN && stream->up.length >= STREAM_UP_MARK)
+			return true;
+		if (stream->state == STREAM_ASKED && stream->up.length > STREAM_UP_MARK)
+			return true;
+	}
+	return all >= ALL_UP_MARK;
+}
+
+/* Hands on one piece of what came from the destination. */
+static void
+pump(struct session *s, struct stream *stream)
+{
+	size_t n;
+
+	if (stream->state != STREAM_OPEN || stream->eof || !ws_room(&s->ws))
+		return;
+	n = stream_read(stream, s->piece, sizeof(s->piece));
+	if (n)
+		s->dialect->data(s, stream, s->piece, n);
+	if (stream->eof) {
+		bool odd = stream->reset || (stream->hung && !stream->shut);
+
+		stream->tell_ms = s->now_ms + (odd ? CUT_GRACE_MS : 0);
+	}
+}
+
+static void
+step(struct session *s, struct stream *stream)
+{
+	if (stream_step(stream, s->piece, sizeof(s->piece), s->now_ms))
+		ask_end(s, stream);
+}
+
+void
+streams_event(struct session *s, uint32_t tag, uint32_t events)
+{
+	struct stream *stream = streams_by_tag(s, tag);
+
+	if (!stream)
+		return;
+	if (events & (EPOLLHUP | EPOLLERR))
+		stream->hung = true;
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		stream_write(stream, s->now_ms);
+	if (stream->state == STREAM_FINISHING)
+		step(s, stream);
+	else
+		pump(s, stream);
+}
+
+static void
+tell_end(struct session *s, struct stream *stream)
+{
+	uint32_t reason;
+
+	if (stream->state != STREAM_OPEN || !stream->eof || stream->told)
+		return;
+	/* A CUT is sent before the socket is shut down, but may not be read yet. */
+	if (stream->reason == REASON_NONE && (s->now_ms < stream->tell_ms || !answer_take(s)))
+		return;
+	if (s->over)
+		return;
+	reason = stream->reason;
+	stream->told = true;
+	if (reason == REASON_NONE)
+		reason = stream->reset ? REASON_CONNECT_FAILED : REASON_PEER_CLOSED;
+	if (s->ws.state == WS_OPEN)
+		s->dialect->ended(s, stream, reason);
+}
+
+static void
+watch(struct session *s, struct stream *stream)
+{
+	uint32_t wants = stream_wants(stream, ws_room(&s->ws));
+	struct epoll_event event = {.events = wants, .data.u64 = SESSION_TAG | stream->tag};
+	int op = EPOLL_CTL_MOD;
+
+	if (wants == stream->events || stream->fd < 0)
+		return;
+	if (wants == UNWATCHED)
+		op = EPOLL_CTL_DEL;
+	else if (stream->events == UNWATCHED)
+		op = EPOLL_CTL_ADD;
+	if (epoll_ctl(s->epoll, op, stream->fd, &event) < 0)
+		session_no_memory(s);
+	stream->events = wants;
+}
+
+/* Is there something to read that epoll no longer tells of? */
+static bool
+unwatched_input(const struct session *s, const struct stream *stream)
+{
+	if (!stream->hung || stream->eof)
+		return false;
+	return stream->state == STREAM_FINISHING ||
+	       (stream->state == STREAM_OPEN && ws_room(&s->ws));
+}
+
+static void
+settle_one(struct session *s, struct stream *stream)
+{
+	uint64_t deadline;
+
+	if (unwatched_input(s, stream) && stream->state == STREAM_OPEN)
+		pump(s, stream);
+	tell_end(s, stream);
+	deadline = stream_deadline(stream);
+	if (stream->state == STREAM_ABANDONED && deadline && s->now_ms >= deadline)
+		step(s, stream);
+	if (stream->state == STREAM_FINISHING &&
+	    (stream->fresh || unwatched_input(s, stream) || s->now_ms >= deadline)) {
+		stream->fresh = false;
+		step(s, stream);
+	}
+	if (stream->state != STREAM_FREE)
+		watch(s, stream);
+}
+
+void
+streams_settle(struct session *s)
+{
+	for (uint32_t i = 0; i < s->used && !s->over; i++) {
+		if (s->streams[i].state != STREAM_FREE)
+			settle_one(s, &s->streams[i]);
+	}
+	while (s->used && s->streams[s->used - 1].state == STREAM_FREE)
+		s->used--;
+}
+
+uint64_t
+streams_deadline(const struct session *s)
+{
+	uint64_t first = 0;
+
+	for (uint32_t i = 0; i < s->used; i++) {
+		uint64_t one = stream_deadline(&s->streams[i]);
+
+		if (unwatched_input(s, &s->streams[i]))
+			return s->now_ms;
+		if (one && (!first || one < first))
+			first = one;
+	}
+	return first;
+}
+
+void
+streams_finish(struct session *s, uint32_t reason)
+{
+	for (uint32_t i = 0; i < s->used; i++)
+		stream_finish(&s->streams[i], reason, s->now_ms);
+}
+
+bool
+streams_busy(const struct session *s)
+{
+	for (uint32_t i = 0; i < s->used; i++) {
+		const struct stream *stream = &s->streams[i];
+		enum stream_state state = stream->state;
+
+		if (state == STREAM_OPEN || state == STREAM_FINISHING || state == STREAM_ENDED)
+			return true;
+		/* The client's last words may have come before the broker's answer. */
+		if (state == STREAM_ABANDONED && stream->up.length &&
+		    s->now_ms < stream->deadline_ms)
+			return true;
+	}
+	return false;
+}
+
+void
+streams_stop(struct session *s)
+{
+	for (uint32_t i = 0; i < s->used; i++) {
+		if (s->streams[i].state != STREAM_FREE)
+			stream_free(&s->streams[i]);
+	}
+	free(s->streams);
+	s->streams = NULL;
+	s->slots = s->used = 0;
+}
+
+static struct stream *
+free_slot(struct session *s)
+{
+	for (uint32_t i = 0; i < s->slots; i++) {
+		if (s->streams[i].state != STREAM_FREE)
+			continue;
+		if (i >= s->used)
+			s->used = i + 1;
+		return &s->streams[i];
+	}
+	return NULL;
+}
+
+struct stream *
+session_open(struct session *s, const char *host, uint16_t port, void *owner)
+{
+	struct stream *stream = free_slot(s);
+	struct ipc_open ask = {.head = {MSG_OPEN}, .port = port, .protocol = PROTOCOL_TCP};
+
+	if (!stream || ipc_text_set(ask.host, sizeof(ask.host), host) < 0)
+		return NULL;
+	/* Tag 0 means the session itself: generations count from 1. */
+	s->generation = s->generation % (UINT32_MAX >> SLOT_BITS) + 1;
+	ask.tag = s->generation << SLOT_BITS | (uint32_t)(stream - s->streams);
+	stream_ask(stream, ask.tag, STREAM_UP_MARK + s->granted.message_bytes + WS_INPUT);
+	stream->ask = ask;
+	stream->owner = owner;
+	ask_open(s, stream);
+	return stream;
+}
+
+int
+session_push(struct session *s, struct stream *stream, const void *bytes, size_t n)
+{
+	if (n > stream->up.most - stream->up.length)
+		return -1;
+	if (stream_push(stream, bytes, n, s->now_ms) < 0)
+		session_no_memory(s);
+	return 0;
+}
+
+void
+session_drop(struct session *s, struct stream *stream, uint32_t reason)
+{
+	stream->owner = NULL;
+	stream_finish(stream, reason, s->now_ms);
+}
+
+struct stream *
+session_next(struct session *s, const struct stream *after)
+{
+	uint32_t i = after ? (uint32_t)(after - s->streams) + 1 : 0;
+
+	while (i < s->used && !(s->streams[i].state != STREAM_FREE && s->streams[i].owner))
+		i++;
+	return i < s->used ? &s->streams[i] : NULL;
+}
