@@ -59,7 +59,7 @@ tests_fuzz_replay_ws_LDADD = $(SESSION_LIBS) -lpthread
 if FUZZERS
 noinst_LIBRARIES += tests/fuzz/libsession.a
 tests_fuzz_libsession_a_SOURCES = $(SESSION_SOURCES) \
-	ipc/channel.c ipc/words.c
+	ipc/channel.c ipc/text.c ipc/words.c
 tests_fuzz_libsession_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
 noinst_PROGRAMS += \
 	tests/fuzz/fuzz_guard \
