@@ -3,7 +3,7 @@
  * Every message between the programs, in one table.
  *
  * Transport: AF_UNIX SOCK_SEQPACKET, one fixed-size struct a datagram, in the
- * host's byte order (both ends are built together; HELLO carries IPC_VERSION).
+ * host's byte order (both ends are built together; HELLO_OK carries IPC_VERSION).
  * A message is legal when a row of IPC_TABLE has its channel, its way, its exact
  * length, its number of descriptors and the receiver's present state. Whatever
  * has no row ends that session, and no other.
