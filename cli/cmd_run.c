@@ -103,8 +103,8 @@ begin(struct suite *suite)
 {
 	*suite = (struct suite){.spawn = "--spawn=fork"};
 	suite->signals = suite->null = suite->audit = suite->worker = -1;
-	suite->uid_lock = suite->image = suite->text = suite->policy.image = suite->policy.text =
-		-1;
+	suite->uid_lock = suite->image = suite->text = suite->keys = -1;
+	suite->policy = (struct policy_files){-1, -1, -1};
 	for (int d = 0; d < DOOR_COUNT; d++)
 		suite->doors[d] = -1;
 	for (enum role r = 0; r < ROLE_COUNT; r++)

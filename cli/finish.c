@@ -77,14 +77,28 @@ suite_drain(struct suite *suite)
 	}
 }
 
+/* One that died may have something to put on record yet: that a broker took its sessions along. */
+static void
+let_start(struct suite *suite, const struct program *program)
+{
+	uint64_t until = now_ms() + STOP_MS;
+
+	while ((program->state == PROGRAM_WAITING || program->state == PROGRAM_STARTING) &&
+	       suite->serving && suite->signals_to_end < 2 && now_ms() < until)
+		suite_step(suite, now_ms() + LOOK_MS);
+}
+
 static void
 stop(struct suite *suite, struct program *program)
 {
-	uint64_t begun = now_ms();
+	uint64_t begun;
 
-	if (program->pidfd < 0)
+	let_start(suite, program);
+	program->restart = false;
+	program->state = program->pidfd < 0 ? PROGRAM_DOWN : PROGRAM_STOPPING;
+	if (program->state == PROGRAM_DOWN)
 		return;
-	program->state = PROGRAM_STOPPING;
+	begun = now_ms();
 	program_signal(program, SIGTERM);
 	while (program->state != PROGRAM_DOWN &&
 	       now_ms() < begun + (suite->signals_to_end > 1 ? HURRY_MS : STOP_MS))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "helpers/authenticator/key.h"
 #include "policy/compile.h"
 #include "policy/json.h"
 #include "policy/read.h"
@@ -87,10 +88,55 @@ read_source(const char *path, const char *text, size_t size)
 	return source;
 }
 
+static int
+put_key(int fd, const struct source_grant *grant, const char *dir)
+{
+	struct key key = {0};
+	char path[PATH_MAX];
+	const char *fault = key_read(dir, grant->auth.jwt.key_file, &key, path);
+	int result = 0;
+
+	if (fault)
+		result = fail("grant '%s': %s (%s)", grant->name, fault, path);
+	else if (write(fd, &key, sizeof(key)) != (ssize_t)sizeof(key))
+		result = fail("grant '%s': the key cannot be kept", grant->name);
+	explicit_bzero(&key, sizeof(key));
+	return result;
+}
+
+/*
+ * Read by the user who starts the suite: the authenticator may have a uid of its
+ * own, which may not. And a key that is wrong is seen before anything runs on it.
+ */
+static int
+keep_keys(const struct policy_source *source, const char *policy)
+{
+	int fd = memfd_create("policy-keys", MFD_CLOEXEC);
+	char *dir = realpath(policy, NULL);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (fd < 0 || fchmod(fd, 0400) < 0) {
+		fail("the policy's keys cannot be kept");
+		goto bad;
+	}
+	if (slash)
+		slash[slash == dir] = '\0';
+	for (size_t i = 0; i < source->n_grants; i++)
+		if (source->grants[i].auth.jwt.present && put_key(fd, &source->grants[i], dir) < 0)
+			goto bad;
+	free(dir);
+	return fd;
+bad:
+	free(dir);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 int
 policy_files_make(const char *path, struct policy_files *files)
 {
-	struct policy_files made = {-1, -1};
+	struct policy_files made = {-1, -1, -1};
 	struct policy_source *source;
 	size_t size;
 	char *text = read_text(path, &size);
@@ -102,18 +148,21 @@ policy_files_make(const char *path, struct policy_files *files)
 	if (!source)
 		goto out;
 	made.image = compile(source);
+	if (made.image >= 0)
+		made.keys = keep_keys(source, path);
 	policy_free(source);
-	if (made.image < 0)
+	if (made.keys < 0)
 		goto out;
 	made.text = keep("policy-text", text, size);
 	if (made.text < 0) {
 		fail("the policy's text cannot be kept");
-		close(made.image);
 		goto out;
 	}
 	*files = made;
 	result = 0;
 out:
+	if (result < 0)
+		policy_files_close(&made);
 	explicit_bzero(text, size);
 	free(text);
 	return result;
@@ -122,7 +171,11 @@ out:
 void
 policy_files_close(struct policy_files *files)
 {
-	close(files->image);
-	close(files->text);
-	*files = (struct policy_files){-1, -1};
+	int *all[] = {&files->image, &files->text, &files->keys};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (*all[i] >= 0)
+			close(*all[i]);
+		*all[i] = -1;
+	}
 }

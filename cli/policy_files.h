@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A policy file in the two forms that the programs take: the broker's image and
- * the authenticator's text, both made from one reading of the file.
+ * A policy file in the forms that the programs take: the broker's image and the
+ * authenticator's text, made from one reading of the file, and the keys that it names.
  */
 #ifndef SOCKWARD_CLI_POLICY_FILES_H
 #define SOCKWARD_CLI_POLICY_FILES_H
@@ -9,20 +9,22 @@
 struct policy_files {
 	int image; /* what the broker reads */
 	int text;  /* what the authenticator reads */
+	int keys;  /* with it: struct key, one for each grant with "jwt" */
 };
 
 /**
- * policy_files_make() - read and compile a policy file.
+ * policy_files_make() - read and compile a policy file, and read its key files.
  * @path: the file; at most JSON_SIZE bytes are taken.
  * @files: set on success; close with policy_files_close().
  *
- * Errors go to standard error as `sockward policy check` shows them.
+ * Relative key files are beside the policy file. Errors go to standard error; those
+ * of the policy as `sockward policy check` shows them.
  * Returns 0 or -1.
  */
 int policy_files_make(const char *path, struct policy_files *files);
 
 /**
- * policy_files_close() - close both descriptors.
+ * policy_files_close() - close all descriptors.
  */
 void policy_files_close(struct policy_files *files);
 

@@ -22,11 +22,12 @@
 
 #define HANDED_MOST (SUITE_LISTENS + 2)
 #define ARGS        12
+#define KEY_FD      "4" /* the authenticator's, behind its socket */
 
 /* The descriptors of one program, from FDS_FIRST on. */
 struct handed {
 	int fds[HANDED_MOST];
-	const char *names[HANDED_MOST];
+	const char *names[HANDED_MOST]; /* NULL, at the end: an argument says what it is */
 	size_t n;
 	int input; /* its descriptor 0 */
 };
@@ -121,6 +122,7 @@ gather(const struct suite *suite, enum role role, struct handed *handed)
 		break;
 	case ROLE_AUTHENTICATOR:
 		hand(handed, suite->doors[DOOR_AUTHENTICATOR], suite_door_name(DOOR_AUTHENTICATOR));
+		hand(handed, suite->keys, NULL);
 		handed->input = suite->text;
 		break;
 	case ROLE_BROKER:
@@ -168,6 +170,7 @@ set_environment(const struct suite *suite, enum role role, const struct handed *
 	const char *journal = getenv("JOURNAL_STREAM");
 	char text[HANDED_MOST * 16] = "";
 	char kept[64] = "";
+	size_t named = 0;
 
 	if (journal)
 		snprintf(kept, sizeof(kept), "%s", journal);
@@ -175,13 +178,14 @@ set_environment(const struct suite *suite, enum role role, const struct handed *
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	if (kept[0])
 		setenv("JOURNAL_STREAM", kept, 1);
-	for (size_t i = 0; i < handed->n; i++) {
+	for (; named < handed->n && handed->names[named]; named++) {
 		size_t used = strlen(text);
 
-		snprintf(text + used, sizeof(text) - used, "%s%s", i ? ":" : "", handed->names[i]);
+		snprintf(text + used, sizeof(text) - used, "%s%s", named ? ":" : "",
+			 handed->names[named]);
 	}
 	setenv("LISTEN_FDNAMES", text, 1);
-	snprintf(text, sizeof(text), "%zu", handed->n);
+	snprintf(text, sizeof(text), "%zu", named);
 	setenv("LISTEN_FDS", text, 1);
 	snprintf(text, sizeof(text), "%ld", (long)getpid());
 	setenv("LISTEN_PID", text, 1);
@@ -212,10 +216,9 @@ set_arguments(const struct suite *suite, const struct program *program, char uid
 	}
 	if (program->role == ROLE_AUDITOR && suite->sync)
 		args[n++] = "--sync";
-	/* It gets the policy as a memfd, which lies nowhere. */
-	if (program->role == ROLE_AUTHENTICATOR && suite->keys[0]) {
-		args[n++] = "--key-dir";
-		args[n++] = suite->keys;
+	if (program->role == ROLE_AUTHENTICATOR) {
+		args[n++] = "--key-fd";
+		args[n++] = KEY_FD;
 	}
 	memcpy(argv, args, sizeof(args));
 }

@@ -35,28 +35,16 @@ for_reading(int fd)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* As the authenticator would see it, were it given the file itself. */
-static void
-find_keys(struct suite *suite)
-{
-	char *whole = realpath(suite->policy_path, NULL);
-	char *slash = whole ? strrchr(whole, '/') : NULL;
-
-	if (slash && (size_t)(slash - whole) < sizeof(suite->keys) - 1) {
-		slash[slash == whole] = '\0';
-		strcpy(suite->keys, whole);
-	}
-	free(whole);
-}
-
 int
 policy_open(struct suite *suite)
 {
-	find_keys(suite);
 	suite->sync = wants_sync(suite);
 	suite->image = for_reading(suite->policy.image);
 	suite->text = for_reading(suite->policy.text);
-	return suite->image < 0 || suite->text < 0 ? fail("the policy cannot be handed on") : 0;
+	suite->keys = for_reading(suite->policy.keys);
+	if (suite->image < 0 || suite->text < 0 || suite->keys < 0)
+		return fail("the policy cannot be handed on");
+	return 0;
 }
 
 /* The broker holds the old image's descriptor: the bytes change, not the file. */
@@ -116,7 +104,8 @@ suite_reload(struct suite *suite)
 	wait_read(suite);
 	/* Half of an image is refused by its checksum: the broker keeps the old one. */
 	if (overwrite(suite->policy.image, next.image) < 0 ||
-	    overwrite(suite->policy.text, next.text) < 0) {
+	    overwrite(suite->policy.text, next.text) < 0 ||
+	    overwrite(suite->policy.keys, next.keys) < 0) {
 		fail("the policy cannot be handed on; THE OLD POLICY STAYS IN FORCE");
 		policy_files_close(&next);
 		return;

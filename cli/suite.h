@@ -9,7 +9,6 @@
 #ifndef SOCKWARD_CLI_SUITE_H
 #define SOCKWARD_CLI_SUITE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -95,20 +94,20 @@ struct suite {
 	int audit;
 	int worker;
 	struct policy_files policy;
-	int image;           /* the way of the broker to policy.image, for reading only */
-	int text;            /* the way of the authenticator to policy.text */
-	bool as_root;        /* the programs get uids of their own */
-	int uid_lock;        /* keeps other suites from the same uids */
-	char keys[PATH_MAX]; /* where the policy file lies; empty when it is no file */
-	bool sync;           /* the policy wants each record synced before its descriptor leaves */
-	bool empty_net;      /* the listener gets an empty network namespace */
+	int image;      /* the way of the broker to policy.image, for reading only */
+	int text;       /* the way of the authenticator to policy.text */
+	int keys;       /* and to policy.keys */
+	bool as_root;   /* the programs get uids of their own */
+	int uid_lock;   /* keeps other suites from the same uids */
+	bool sync;      /* the policy wants each record synced before its descriptor leaves */
+	bool empty_net; /* the listener gets an empty network namespace */
 	struct program programs[ROLE_COUNT];
 
 	/* what is going on */
 	bool serving; /* all were ready once */
 	bool failed;  /* a program cannot be kept up */
 	bool drained; /* the listener ended in order: nothing can come in */
-	bool ending;  /* programs that end now are not started again */
+	bool ending;  /* nothing new comes in: the listener is not started again */
 	bool reload;  /* SIGHUP came */
 	unsigned int signals_to_end;
 };
@@ -228,8 +227,8 @@ void suite_serve(struct suite *suite);
 /* --- reload.c ----------------------------------------------------------------- */
 
 /**
- * policy_open() - open the policy's image for the broker, and see what the
- * auditor must know of it.
+ * policy_open() - open the policy for the programs, each its part, and see what
+ * the auditor must know of it.
  *
  * Returns 0, or -1 after fail().
  */
@@ -239,7 +238,8 @@ int policy_open(struct suite *suite);
  * suite_reload() - put the policy file's present text into force, if it is valid.
  *
  * The broker is told by SIGHUP and reads its descriptor 0 again; the
- * authenticator is started again with the new text. A bad file changes nothing.
+ * authenticator is started again with the new text, and with its keys as they are
+ * now. A bad file, or a bad key, changes nothing.
  */
 void suite_reload(struct suite *suite);
 

@@ -45,6 +45,16 @@ too_often(struct program *program)
 	return program->died >= ring && now - oldest < RESTART_WINDOW;
 }
 
+/*
+ * While sessions end, and while the broker puts the last of it on record, what they
+ * need is kept up. A new listener would not know that it is to take nobody in.
+ */
+static bool
+wanted(const struct suite *suite, const struct program *program)
+{
+	return !suite->ending || (suite->serving && program->role != ROLE_LISTENER);
+}
+
 static void
 died(struct suite *suite, struct program *program, const siginfo_t *info)
 {
@@ -82,9 +92,9 @@ reap(struct suite *suite, struct program *program)
 	close(program->pidfd);
 	program->pidfd = -1;
 	program->state = PROGRAM_DOWN;
-	if (suite->ending)
+	if (!wanted(suite, program) || (was == PROGRAM_STOPPING && !program->restart))
 		return;
-	if (was == PROGRAM_STOPPING && program->restart) {
+	if (was == PROGRAM_STOPPING) {
 		program->restart = false;
 		program->state = PROGRAM_WAITING;
 		program->due_ms = now_ms();
@@ -149,7 +159,9 @@ due(struct suite *suite, struct program *program)
 {
 	if (now_ms() < program->due_ms)
 		return;
-	if (program->state == PROGRAM_WAITING && !suite->ending) {
+	if (program->state == PROGRAM_WAITING && !wanted(suite, program)) {
+		program->state = PROGRAM_DOWN;
+	} else if (program->state == PROGRAM_WAITING) {
 		if (program_start(suite, program) < 0)
 			program->due_ms = now_ms() + 10 * RESTART_MS;
 	} else if (program->state == PROGRAM_STARTING) {

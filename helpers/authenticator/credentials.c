@@ -10,8 +10,6 @@
 #include "common/log.h"
 #include "helpers/authenticator/key.h"
 
-#define PATH_MOST 4096
-
 static void *
 allocate(size_t n, size_t size)
 {
@@ -24,13 +22,13 @@ allocate(size_t n, size_t size)
 
 /* The directory where the policy file lies; a pipe or a memfd lies nowhere. */
 static const char *
-directory_of(int fd, char out[PATH_MOST])
+directory_of(int fd, char out[PATH_MAX])
 {
 	char self[32];
 	ssize_t n;
 
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	n = readlink(self, out, PATH_MOST - 1);
+	n = readlink(self, out, PATH_MAX - 1);
 	out[n < 0 ? 0 : n] = '\0';
 	if (out[0] != '/' || strncmp(out, "/memfd:", 7) == 0)
 		return NULL;
@@ -38,40 +36,40 @@ directory_of(int fd, char out[PATH_MOST])
 	return out;
 }
 
+/* Whoever passed them could read the files, and has looked at them as key_read() does. */
 static void
-key_path(const char *file, int fd, const char *keys, char out[PATH_MOST])
+take_key(int passed, size_t n, struct key *key)
 {
-	char room[PATH_MOST];
-	const char *where = file[0] == '/' ? "" : keys ? keys : directory_of(fd, room);
-	int n;
+	ssize_t got = pread(passed, key, sizeof(*key), (off_t)(n * sizeof(*key)));
 
 	errno = 0;
-	if (!where)
-		fail_start("key_file '%s' is relative, the policy comes from no file, and there "
-			   "is no --key-dir",
-			   file);
-	n = snprintf(out, PATH_MOST, "%s%s%s", where, file[0] == '/' ? "" : "/", file);
-	if (n < 0 || n >= PATH_MOST)
-		fail_start("the path of key_file '%s' is too long", file);
+	if (got != (ssize_t)sizeof(*key) || key->length < KEY_LEAST || key->length > KEY_MOST)
+		fail_start("the keys that were passed are not those of the policy");
 }
 
 static void
-load_signer(struct signed_tokens *signer, const struct source_grant *grant, int fd,
-	    const char *keys)
+load_signer(struct credentials *credentials, const struct source_grant *grant,
+	    const struct key_places *places)
 {
+	struct signed_tokens *signer = &credentials->signers[credentials->n_signers];
 	const struct source_jwt *jwt = &grant->auth.jwt;
-	uint8_t *key = allocate(1, KEY_MOST);
-	char path[PATH_MOST];
-	const char *fault;
+	const char *fault = NULL;
+	char path[PATH_MAX];
 
-	key_path(jwt->key_file, fd, keys, path);
+	errno = 0;
 	if (strcmp(jwt->algorithm, "HS256") != 0)
 		fail_start("grant '%s': only HS256 is supported", grant->name);
-	signer->rule = (struct jwt_rule){key, 0, jwt->issuer, jwt->audience};
-	signer->grant = grant;
-	fault = key_read(path, key, &signer->rule.key_length);
+	signer->key = allocate(1, sizeof(*signer->key));
+	if (places->passed >= 0)
+		take_key(places->passed, credentials->n_signers, signer->key);
+	else
+		fault = key_read(places->dir, jwt->key_file, signer->key, path);
 	if (fault)
 		fail_start("grant '%s': %s (%s)", grant->name, fault, path);
+	signer->rule = (struct jwt_rule){signer->key->bytes, signer->key->length, jwt->issuer,
+					 jwt->audience};
+	signer->grant = grant;
+	credentials->n_signers++;
 }
 
 static void
@@ -86,8 +84,8 @@ refuse_shared(const struct credentials *credentials, const struct static_token *
 }
 
 static void
-load_grant(struct credentials *credentials, const struct source_grant *grant, int fd,
-	   const char *keys)
+load_grant(struct credentials *credentials, const struct source_grant *grant,
+	   const struct key_places *places)
 {
 	errno = 0;
 	if (strlen(grant->name) >= IPC_GRANT)
@@ -103,16 +101,31 @@ load_grant(struct credentials *credentials, const struct source_grant *grant, in
 	if (grant->auth.none)
 		credentials->anonymous = grant;
 	if (grant->auth.jwt.present)
-		load_signer(&credentials->signers[credentials->n_signers++], grant, fd, keys);
+		load_signer(credentials, grant, places);
+}
+
+static void
+refuse_spare(const struct credentials *credentials, int passed)
+{
+	off_t end = (off_t)(credentials->n_signers * sizeof(struct key));
+	char more;
+
+	errno = 0;
+	if (passed >= 0 && pread(passed, &more, 1, end) != 0)
+		fail_start("more keys were passed than the policy names");
 }
 
 void
-credentials_load(struct credentials *credentials, int fd, const char *keys)
+credentials_load(struct credentials *credentials, int fd, const struct key_places *places)
 {
 	struct report *report = allocate(1, sizeof(*report));
+	struct key_places where = *places;
 	struct policy_source *source;
+	char room[PATH_MAX];
 	size_t tokens = 0;
 
+	if (!where.dir)
+		where.dir = directory_of(fd, room);
 	/* A file's descriptor may have been read by the process before this one. */
 	(void)lseek(fd, 0, SEEK_SET);
 	source = policy_read_fd(fd, report);
@@ -128,16 +141,17 @@ credentials_load(struct credentials *credentials, int fd, const char *keys)
 	credentials->tokens = allocate(tokens, sizeof(*credentials->tokens));
 	credentials->signers = allocate(source->n_grants, sizeof(*credentials->signers));
 	for (size_t i = 0; i < source->n_grants; i++)
-		load_grant(credentials, &source->grants[i], fd, keys);
+		load_grant(credentials, &source->grants[i], &where);
+	refuse_spare(credentials, where.passed);
 }
 
 void
 credentials_free(struct credentials *credentials)
 {
 	for (size_t i = 0; i < credentials->n_signers; i++) {
-		void *key = (void *)(uintptr_t)credentials->signers[i].rule.key;
+		struct key *key = credentials->signers[i].key;
 
-		explicit_bzero(key, KEY_MOST);
+		explicit_bzero(key, sizeof(*key));
 		free(key);
 	}
 	free(credentials->signers);

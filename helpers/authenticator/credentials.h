@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "helpers/authenticator/jwt.h"
+#include "helpers/authenticator/key.h"
 #include "ipc/messages.h"
 #include "policy/read.h"
 
@@ -20,7 +21,14 @@ struct static_token {
 
 struct signed_tokens {
 	struct jwt_rule rule;
+	struct key *key; /* owned; what the rule points to */
 	const struct source_grant *grant;
+};
+
+/* Where keys come from. */
+struct key_places {
+	int passed;      /* a descriptor that holds the keys themselves; or -1: files do */
+	const char *dir; /* of relative files; NULL: that of the policy file, if it is one */
 };
 
 struct credentials {
@@ -36,14 +44,13 @@ struct credentials {
  * credentials_load() - read the policy, and the keys that it names.
  * @credentials: set.
  * @fd: of the policy's text.
- * @keys: directory of relative key_files; NULL: that of the policy file, when @fd
- *        has a path.
+ * @places: not needed afterwards.
  *
- * Ends the program, with
- * what is wrong, when the policy has an error, a key is missing or no secret, or
- * two grants share a token.
+ * Ends the program, with what is wrong, when the policy has an error, a key is
+ * missing or no secret, the keys that were passed are not as many as the policy
+ * names, or two grants share a token.
  */
-void credentials_load(struct credentials *credentials, int fd, const char *keys);
+void credentials_load(struct credentials *credentials, int fd, const struct key_places *places);
 
 /**
  * credentials_judge() - may this client use a grant, and which?

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,31 +69,50 @@ status_fault(int fd)
 	return NULL;
 }
 
-const char *
-key_read(const char *path, uint8_t key[KEY_MOST], size_t *length)
+static const char *
+find(const char *dir, const char *file, char path[PATH_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	const char *fault;
+	bool beside = dir && file[0] != '/';
+	int n = snprintf(path, PATH_MAX, "%s%s%s", beside ? dir : "", beside ? "/" : "", file);
+
+	if (!dir && file[0] != '/')
+		return "the key file is relative, and the policy lies nowhere";
+	return n < 0 || n >= PATH_MAX ? "the path of the key file is too long" : NULL;
+}
+
+static const char *
+read_from(int fd, struct key *key)
+{
+	const char *fault = status_fault(fd);
 	size_t n = 0;
 	ssize_t got = 1;
 
-	if (fd < 0)
-		return "the key file cannot be opened";
-	fault = status_fault(fd);
 	while (!fault && got > 0 && n < KEY_MOST) {
-		got = read(fd, key + n, KEY_MOST - n);
+		got = read(fd, key->bytes + n, KEY_MOST - n);
 		n += got > 0 ? (size_t)got : 0;
 	}
 	if (got < 0)
-		fault = "the key file cannot be read";
-	if (n && key[n - 1] == '\n')
-		n--;
-	if (!fault) {
-		errno = 0;
-		fault = key_fault(key, n);
-	}
-	if (!fault)
-		*length = n;
+		return "the key file cannot be read";
+	if (n && key->bytes[n - 1] == '\n')
+		key->bytes[--n] = 0;
+	key->length = (uint32_t)n;
+	return fault ? fault : key_fault(key->bytes, n);
+}
+
+const char *
+key_read(const char *dir, const char *file, struct key *key, char path[PATH_MAX])
+{
+	const char *fault;
+	int fd;
+
+	errno = 0;
+	fault = find(dir, file, path);
+	if (fault)
+		return fault;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return "the key file cannot be opened";
+	fault = read_from(fd, key);
 	(void)close(fd);
 	return fault;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* sockward-authenticator: tokens to grants, and nothing else. See sockward-authenticator(8). */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,9 +41,24 @@ on_message(struct serve_client *client, const union ipc_any *any)
 static noreturn void
 usage(int status)
 {
-	(void)fprintf(status ? stderr : stdout,
-		      "usage: sockward-authenticator [--key-dir DIR] [--broker-uid UID] <POLICY\n");
+	(void)fprintf(
+		status ? stderr : stdout,
+		"usage: sockward-authenticator [--key-dir DIR | --key-fd N] [--broker-uid UID] "
+		"<POLICY\n");
 	exit(status);
+}
+
+static int
+descriptor(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	int fd = n && n < 10 && !text[n] ? atoi(text) : -1;
+
+	if (fd < FDS_FIRST || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+		errno = 0;
+		fail_start("--key-fd needs the number of an open descriptor");
+	}
+	return fd;
 }
 
 int
@@ -48,6 +66,7 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"key-dir", required_argument, NULL, 'k'},
+		{"key-fd", required_argument, NULL, 'f'},
 		{"broker-uid", required_argument, NULL, 'u'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -58,14 +77,16 @@ main(int argc, char **argv)
 		.file_bytes = 1 << 30, /* standard error may be a file */
 		.filter = &filter_authenticator,
 	};
-	const char *keys = NULL;
+	struct key_places places = {-1, NULL};
 	int listening;
 	int null;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (c == 'k')
-			keys = optarg;
+			places.dir = optarg;
+		else if (c == 'f')
+			places.passed = descriptor(optarg);
 		else if (c == 'u')
 			process.serve.broker_uid = serve_uid(optarg);
 		else
@@ -74,7 +95,9 @@ main(int argc, char **argv)
 	if (optind != argc)
 		usage(2);
 	listening = serve_socket("authenticator", NULL);
-	credentials_load(&process.credentials, STDIN_FILENO, keys);
+	credentials_load(&process.credentials, STDIN_FILENO, &places);
+	if (places.passed >= 0)
+		(void)close(places.passed);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		fail_start("cannot let go of the policy's descriptor");

@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""sockward-authenticator alone: who gets which grant; cases 135-142, 146, 147."""
+"""sockward-authenticator alone: who gets which grant; cases 135-142, 146, 147. And how
+`sockward run` comes by its keys."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import random
 import shutil
+import signal
 import stat
 import struct
 import sys
@@ -19,7 +22,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import ipcwire as wire
+import story
+import suite
 import tap
+import targets
+import wsclient
 
 KEY = b"k3y-" + bytes(range(128, 172))
 OTHER_KEY = os.urandom(48)
@@ -77,6 +84,19 @@ def claims(**more):
     result = {"iss": "https://id.test", "aud": "sockward", "sub": "ada", "exp": now + 600}
     result.update(more)
     return {name: value for name, value in result.items() if value is not None}
+
+
+@contextlib.contextmanager
+def passed(*keys, more=b""):
+    """Keys as `sockward run` hands them on, in a descriptor out of the way of others."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"".join(struct.pack("=I4096s", len(key), key) for key in keys) + more)
+        file.flush()
+        number = os.dup2(file.fileno(), 300)
+    try:
+        yield ["--key-fd", str(number)]
+    finally:
+        os.close(number)
 
 
 class Case(unittest.TestCase):
@@ -403,6 +423,33 @@ class Start(Case):
             helper.__exit__(None)
         shutil.rmtree(os.path.dirname(moved))
 
+    def test_keys_that_are_passed(self):
+        """In the order of the grants; no file is looked at."""
+        self.write(self.policy_file, json.dumps(policy("missing.key")))
+        with passed(KEY, OTHER_KEY) as args, \
+                wire.Helper("authenticator", args, stdin=self.policy_file) as helper:
+            channel = helper.connect()
+            for audience, key, grant in (("sockward", KEY, "users"), ("elsewhere", OTHER_KEY, "other"),
+                                         ("sockward", OTHER_KEY, ""), ("elsewhere", KEY, "")):
+                token = sign(HEADER, claims(aud=audience), key)
+                self.assertEqual(wire.ask(channel, wire.verify(1, token=token))[2], grant)
+            if os.geteuid() == 0:
+                self.assertNotIn("300", os.listdir("/proc/%d/fd" % helper.process.pid))
+        for keys, said in ((passed(), "not those"), (passed(KEY), "not those"),
+                           (passed(KEY, KEY, KEY), "more keys"), (passed(KEY, KEY[:31]), "not those"),
+                           (passed(KEY, more=bytes(4099)), "not those"),
+                           (passed(KEY, KEY, more=b"x"), "more keys"),
+                           (passed(KEY, more=struct.pack("=I4096s", 4097, KEY)), "not those")):
+            with keys as args:
+                self.refuses(args, said)
+        for number in ("300", "2", "-1", "3x", "", "99999999999"):
+            self.refuses(["--key-fd", number], "open descriptor")
+
+    def refuses(self, args, said):
+        with wire.Helper("authenticator", args, stdin=self.policy_file) as helper:
+            self.assertEqual(helper.process.poll(), 1, args)
+            self.assertIn(said, helper.stderr())
+
     def test_broken_policies(self):
         for rules in ("", "{", "null", json.dumps(policy(unknown=1)), "\xff"):
             self.assertEqual(self.start(rules, KEY)[0], 1)
@@ -420,6 +467,104 @@ class Start(Case):
         with wire.Helper("authenticator", stdin=self.policy_file) as helper:
             channel = helper.connect()
             self.assertEqual(wire.ask(channel, wire.verify(1)), (1, "token-missing", "", "", 0))
+
+
+class Run(unittest.TestCase):
+    """Key files of the user who starts the suite, and of nobody else: as root, the
+    authenticator's own uid may not read them, nor enter the directory."""
+
+    seconds = 90
+
+    def setUp(self):
+        self.one = suite.Suite()
+        os.mkdir(self.path("keys"), 0o700)
+        self.key("keys/near.key", KEY)
+        self.key("keys/far.key", OTHER_KEY)
+
+    def path(self, name):
+        return os.path.join(self.one.directory, name)
+
+    def key(self, name, content, mode=0o600):
+        Case.write(self.path(name + ".new"), content, mode)
+        os.rename(self.path(name + ".new"), self.path(name))
+
+    def ready(self, near="keys/near.key"):
+        """The suite with its policy, not started: one key by its place beside the policy."""
+        far = jwt_auth(self.path("keys/far.key"), "elsewhere")
+        self.one.write_policy(suite.policy({"near": suite.grant(auth={"jwt": jwt_auth(near)}),
+                                            "far": suite.grant(auth={"jwt": far})}))
+        return self.one
+
+    def judged(self, key, audience="sockward"):
+        """The grant that a client with such a token gets, or the reason why it gets none."""
+        token = sign(HEADER, claims(aud=audience), key)
+        count = len(self.one.records("session-end")) + 1
+        with targets.Hold() as target, \
+                self.one.connect(target.path() + "?token=" + token) as client:
+            try:
+                client.recv_bytes(6)
+                client.finish()
+            except wsclient.Closed as closed:
+                client.close(closed.code)
+        end = self.one.wait_record("session-end", count)
+        found = self.one.records("authenticated", end["session"])
+        return (found[0]["grant"], found[0]["subject"]) if found else end["reason"]
+
+    def test_files_that_only_the_user_can_read(self):
+        with self.ready() as one:
+            self.assertEqual(self.judged(KEY), ("near", "ada"))
+            self.assertEqual(self.judged(OTHER_KEY, "elsewhere"), ("far", "ada"))
+            self.assertEqual(self.judged(OTHER_KEY), "token-wrong")
+            # It has them in its memory, and nothing else of the suite can reach them.
+            if os.geteuid() == 0:
+                for role in suite.ROLES:
+                    for pid in one.processes(role):
+                        links = [os.readlink("/proc/%d/fd/%s" % (pid, name))
+                                 for name in os.listdir("/proc/%d/fd" % pid)]
+                        self.assertEqual([link for link in links if "key" in link], [], role)
+            # One that is started again gets them again, the files being gone.
+            os.rename(self.path("keys"), self.path("elsewhere"))
+            old = one.pid("authenticator")
+            os.kill(old, signal.SIGKILL)
+            suite.wait_for(lambda: [p for p in one.processes("authenticator") if p != old])
+            suite.wait_for(lambda: self.judged(KEY) == ("near", "ada"), what="the same keys")
+            one.stop()
+            story.check(one.records())
+
+    def test_reload_reads_them_again(self):
+        with self.ready() as one:
+            self.assertEqual(self.judged(KEY), ("near", "ada"))
+            fresh = os.urandom(32)
+            self.key("keys/near.key", fresh)
+            one.process.send_signal(signal.SIGHUP)
+            suite.wait_for(lambda: one.stderr().count("2 keys are known") == 2)
+            suite.wait_for(lambda: self.judged(fresh) == ("near", "ada"), what="the new key")
+            self.assertEqual(self.judged(KEY), "token-wrong")
+            pid = one.pid("authenticator")
+            for number, wrong in enumerate((b"short", b"\0" * 64, None), 1):
+                if wrong is None:
+                    os.unlink(self.path("keys/near.key"))
+                else:
+                    self.key("keys/near.key", wrong)
+                one.process.send_signal(signal.SIGHUP)
+                suite.wait_for(lambda: one.stderr().count("STAYS IN FORCE") == number)
+                self.assertEqual(self.judged(fresh), ("near", "ada"))
+            self.assertEqual(one.pid("authenticator"), pid)
+
+    def test_no_start_without_them(self):
+        """Said before any program runs."""
+        self.key("keys/open.key", KEY, 0o644)
+        for near, said in (("near.key", "cannot be opened"), ("keys/open.key", "open to everyone"),
+                           ("/dev/zero", "no regular file"), ("keys", "no regular file")):
+            with self.subTest(near):
+                with open(self.one.stderr_file, "wb"):
+                    pass
+                with self.assertRaisesRegex(AssertionError, "ended with 1"):
+                    self.ready(near).start()
+                self.assertIn("grant 'near': the key file", self.one.stderr())
+                self.assertIn(said, self.one.stderr())
+                self.assertNotIn("layers:", self.one.stderr())
+                self.one.ready = b""
 
 
 if __name__ == "__main__":

@@ -170,6 +170,72 @@ class Ends(unittest.TestCase):
             events = [r["event"] for r in one.records()]
             self.assertEqual((events[0], events[-1]), ("start", "stop"))
 
+    def test_212_helpers_die_during_the_drain(self):
+        """They are started again: what ends after that needs them, to be put on record."""
+        roles = ("auditor", "resolver", "authenticator")
+        with targets.Hold() as target, suite.Suite(RULES) as one:
+            clients = [one.connect(target.path()) for _ in range(3)]
+            for client in clients:
+                client.recv_bytes(6)
+            old = {role: one.pid(role) for role in roles}
+            one.process.send_signal(signal.SIGTERM)
+            for client in clients:
+                self.assertEqual(client.recv_close()[0], 1001)
+            for role in roles:
+                os.kill(old[role], signal.SIGKILL)
+            for role in roles:
+                suite.wait_for(lambda: [p for p in one.processes(role) if p != old[role]],
+                               what="another " + role)
+            for client in clients:
+                with client:
+                    client.close(1001)
+                    self.assertTrue(client.gone())
+            self.assertEqual(one.process.wait(20), 0)
+            one.stop()
+            sessions, streams = story.check(one.records())
+            self.assertEqual((len(sessions), len(streams)), (3, 3))
+            self.assertEqual(one.records()[-1]["event"], "stop")
+
+    def test_209_the_broker_dies_during_the_drain(self):
+        """Its sessions end with it. Another one comes, so that this is on record."""
+        with targets.Hold() as target, suite.Suite(RULES) as one:
+            clients = [one.connect(target.path()) for _ in range(3)]
+            for client in clients:
+                client.recv_bytes(6)
+            broker = one.pid("broker")
+            one.process.send_signal(signal.SIGTERM)
+            for client in clients:
+                self.assertEqual(client.recv_close()[0], 1001)
+            os.kill(broker, signal.SIGKILL)
+            for client in clients:
+                with client:
+                    self.assertTrue(client.gone())
+            self.assertEqual(one.process.wait(20), 0)
+            one.stop()
+            sessions, _ = story.check(one.records())
+            self.assertEqual([end["reason"] for end in sessions.values()], ["broker-lost"] * 3)
+
+    def test_212_the_auditor_dies_after_the_drain(self):
+        """While the broker ends, with records that are stored nowhere yet."""
+        with targets.Hold() as target, suite.Suite(RULES) as one:
+            client = one.connect(target.path())
+            client.recv_bytes(6)
+            auditor = one.pid("auditor")
+            os.kill(auditor, signal.SIGSTOP)
+            one.process.send_signal(signal.SIGTERM)
+            with client:
+                self.assertEqual(client.recv_close()[0], 1001)
+                client.close(1001)
+                self.assertTrue(client.gone())
+            suite.wait_for(lambda: not one.processes("listener"), what="the listener's end")
+            self.assertEqual(one.records("session-end"), [])
+            os.kill(auditor, signal.SIGKILL)
+            self.assertEqual(one.process.wait(20), 0)
+            one.stop()
+            sessions, _ = story.check(one.records())
+            self.assertEqual(len(sessions), 1)
+            self.assertEqual(one.records()[-1]["event"], "stop")
+
     def test_236_a_second_sigterm(self):
         with targets.Endless() as target:
             one = suite.Suite(RULES)
