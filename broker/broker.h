@@ -34,6 +34,7 @@
 #define STREAMS_MOST  65536
 #define ACCOUNTS_MOST 32768
 #define TICK_MS       50   /* between two looks at what is due */
+#define REFUSAL       10   /* messages of its worker's share that a refusal takes */
 #define RECORDS_MOST  4096 /* that the auditor has not stored yet */
 
 /* Something in epoll: a channel to a program, or a bare descriptor. */
@@ -43,8 +44,8 @@ struct peer {
 	enum ipc_way way;         /* and the state by which the table judges it */
 	enum ipc_state state;
 	void (*ready)(struct peer *peer); /* may be called although nothing is there */
-	uint64_t second;
-	uint32_t messages; /* in this second */
+	uint32_t messages; /* of a worker, in this tick */
+	bool waits;        /* for the next one, and is not in epoll */
 };
 
 /* What is counted for one subject of one grant, over all its sessions. */
@@ -115,10 +116,12 @@ struct broker {
 	int epoll_few;                /* what is served while too many records wait */
 	uint64_t now;                 /* ms, taken once a turn of the loop */
 	uint64_t retry_ms;            /* of the helpers */
+	uint64_t room_ms;             /* since then no record can be made; or now */
 	volatile sig_atomic_t stop;   /* SIGTERM came */
 	volatile sig_atomic_t reload; /* SIGHUP came */
 	uint32_t listener_uid;
-	int passed; /* what came with the message that is served; -1: nothing */
+	uint32_t verifying; /* sessions that the authenticator has not answered */
+	int passed;         /* what came with the message that is served; -1: nothing */
 
 	struct peer door;
 	struct peer peers[IPC_AUDITOR + 1]; /* by channel: the listener, the helpers */
@@ -165,7 +168,9 @@ void peer_close(struct peer *peer);
 
 /**
  * peer_message() - a channel's ready(): receive one message, judge it by the table,
- * serve it. An illegal one, or the end of the channel, is peer_gone().
+ * serve it. An illegal one, or the end of the channel, is peer_gone(). A worker that
+ * says more than its share is not heard until the next tick, so that its channel
+ * fills; each refusal takes from that share as much as REFUSAL messages.
  */
 void peer_message(struct peer *peer);
 
@@ -357,6 +362,12 @@ bool dial_own(const struct ipc_addr *addr);
  * stream_watch() - cut a live stream that is over a limit, or see to the next look.
  */
 void stream_watch(struct stream *stream);
+
+/**
+ * stream_stall() - shut a live stream down: nothing can be put on record. Its end is
+ * recorded when that is possible again.
+ */
+void stream_stall(struct stream *stream);
 
 /**
  * stream_linger() - end a stream that was shut down when all is acknowledged.

@@ -69,12 +69,6 @@ grant_auth(struct peer *peer, const union ipc_any *any)
 	struct ipc_record *facts = &session->record;
 	struct ipc_verify verify = {{MSG_VERIFY}, 0, facts->session, any->AUTH_body};
 
-	if (!ipc_text_ok(verify.auth.host, IPC_HOST) ||
-	    !ipc_text_ok(verify.auth.origin, IPC_ORIGIN) ||
-	    !ipc_text_ok(verify.auth.token, IPC_TOKEN)) {
-		session_kill(session, REASON_PROTOCOL);
-		return;
-	}
 	session_state(session, IPC_ASKED);
 	facts->dialect = verify.auth.dialect;
 	facts->has_origin = verify.auth.has_origin ? 1 : 0;
@@ -86,12 +80,14 @@ grant_auth(struct peer *peer, const union ipc_any *any)
 		refuse(session, REASON_AUDITOR_LOST);
 	else if (ipc_post(broker.peers[IPC_AUTHENTICATOR].fd, &verify, sizeof(verify)) < 0)
 		refuse(session, REASON_AUTHENTICATOR_LOST);
+	else
+		broker.verifying++;
 	explicit_bzero(&verify, sizeof(verify));
 }
 
-/* The authenticator chose a grant: the limits remain. */
+/* The authenticator judged the texts too, and chose a grant: the limits remain. */
 void
-grant_verdict(struct peer *peer, const union ipc_any *any)
+grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 {
 	const struct ipc_verdict *said = &any->VERDICT_body;
 	struct session *session = session_find(said->session);
@@ -99,10 +95,7 @@ grant_verdict(struct peer *peer, const union ipc_any *any)
 	const struct image_grant *grant;
 	uint32_t i;
 
-	if (!ipc_text_ok(said->grant, IPC_GRANT) || !ipc_text_ok(said->subject, IPC_SUBJECT)) {
-		peer_gone(peer, REASON_PROTOCOL);
-		return;
-	}
+	broker.verifying -= broker.verifying > 0;
 	if (!session || session->peer.state != IPC_ASKED || session->account)
 		return;
 	memcpy(session->record.grant, said->grant, IPC_GRANT);

@@ -42,6 +42,8 @@ peer_gone(struct peer *peer, enum reason reason)
 	}
 	peer_close(peer);
 	peer->state = IPC_DEAD;
+	if (peer->channel == IPC_AUTHENTICATOR)
+		broker.verifying = 0;
 	log_note("channel %d is lost; the sessions live on", peer->channel);
 	listener_greet();
 }
@@ -62,7 +64,7 @@ door_listener(struct peer *door)
 		close(fd);
 		return;
 	}
-	*listener = (struct peer){-1, IPC_LISTENER, IPC_ASK, IPC_OPEN, peer_message, 0, 0};
+	*listener = (struct peer){-1, IPC_LISTENER, IPC_ASK, IPC_OPEN, peer_message, 0, false};
 	if (peer_open(listener, fd, EPOLLIN) == 0)
 		listener_greet();
 }
@@ -83,7 +85,8 @@ links_keep(void)
 		if (fd < 0)
 			continue;
 		*peer = (struct peer){
-			-1, i, IPC_TELL, i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN, peer_message, 0, 0};
+			-1,           i, IPC_TELL, i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN,
+			peer_message, 0, false};
 		if (peer_open(peer, fd, EPOLLIN) == 0 && i == IPC_AUDITOR &&
 		    (epoll_ctl(broker.epoll_few, EPOLL_CTL_ADD, fd, &event) < 0 ||
 		     ipc_post(fd, &hello, sizeof(hello)) < 0))

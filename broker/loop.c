@@ -2,7 +2,9 @@
 #include "broker/broker.h"
 
 #define STOP_MS 2000
-#define SHARE   2000 /* messages of a worker in a second; one that sends more is ended */
+#define SHARE   100  /* messages of a worker in a tick; what is more waits in its channel */
+#define VERIFY  16   /* that the authenticator's channel takes at once, and more */
+#define STALL   5000 /* ms that streams live on while no record can be made */
 
 static handler *const handlers[IPC_TYPE_COUNT] = {
 	[MSG_SESSION_OPEN] = session_new,
@@ -51,20 +53,44 @@ peer_close(struct peer *peer)
 	peer->fd = -1;
 }
 
+/* A worker beyond its share, or a new one that none can verify now, waits for the tick. */
+static bool
+must_wait(struct peer *peer)
+{
+	if (peer->channel != IPC_SESSION)
+		return false;
+	peer->waits =
+		++peer->messages > SHARE || (peer->state == IPC_NEW && broker.verifying >= VERIFY);
+	if (peer->waits)
+		(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, peer->fd, NULL);
+	return peer->waits;
+}
+
+/* Served again, at each tick. */
+static void
+serve_again(struct session *session)
+{
+	struct peer *peer = &session->peer;
+
+	if (peer->waits && peer->fd >= 0 && peer_open(peer, peer->fd, EPOLLIN) < 0)
+		session_kill(session, REASON_RESOURCES);
+	peer->messages = 0;
+	peer->waits = false;
+}
+
 void
 peer_message(struct peer *peer)
 {
 	struct ipc_buffer buffer;
 	struct ipc_got got = {0, 0, -1};
 
-	/* After an error comes the end; a descriptor that did not fit ends its session. */
-	if (ipc_take(peer->fd, &buffer, &got, peer->channel == IPC_LISTENER) < 0)
+	/* After an error comes the end. */
+	if (must_wait(peer) || ipc_take(peer->fd, &buffer, &got, peer->channel == IPC_LISTENER) < 0)
 		return;
-	if (peer->second != broker.now / 1000)
-		peer->messages = 0;
-	peer->second = broker.now / 1000;
-	if ((peer->channel != IPC_SESSION || ++peer->messages <= SHARE) &&
-	    ipc_legal(peer->channel, peer->way, peer->state, &buffer.any, &got)) {
+	/* A session for whose descriptor there was no room is one all the same, and ends. */
+	if (peer->channel == IPC_LISTENER && got.fds == 2 && got.fd < 0)
+		got.fds = 1;
+	if (ipc_legal(peer->channel, peer->way, peer->state, &buffer.any, &got)) {
 		broker.passed = got.fd;
 		handlers[buffer.any.head.type](peer, &buffer.any);
 	} else {
@@ -75,12 +101,30 @@ peer_message(struct peer *peer)
 	explicit_bzero(&buffer, got.length); /* it may have held a token */
 }
 
+/* What is due while too many records wait comes later. */
+static void
+sweep(uint64_t now)
+{
+	for (uint32_t i = 0; i < broker.sessions_used && record_room(); i++) {
+		serve_again(&broker.sessions[i]);
+		if (broker.sessions[i].due && broker.sessions[i].due <= now)
+			session_due(&broker.sessions[i]);
+	}
+	for (uint32_t i = 0; i < broker.streams_used && record_room(); i++) {
+		if (broker.streams[i].due && broker.streams[i].due <= now)
+			stream_due(&broker.streams[i]);
+	}
+	if (record_room())
+		broker.room_ms = broker.now;
+	for (uint32_t i = 0; i < broker.streams_used && broker.now - broker.room_ms > STALL; i++)
+		stream_stall(&broker.streams[i]);
+}
+
 void
 loop_run(void)
 {
-	uint64_t stop_ms = 0, was, now;
+	uint64_t stop_ms = 0, was;
 	struct epoll_event event;
-	bool tick;
 	int n;
 
 	while (!stop_ms || (broker.stored < broker.recorded && broker.now < stop_ms)) {
@@ -90,22 +134,14 @@ loop_run(void)
 			bug("epoll_wait failed");
 		was = broker.now / TICK_MS;
 		broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
-		tick = broker.now / TICK_MS != was || stop_ms;
 		if (n > 0)
 			((struct peer *)event.data.ptr)->ready(event.data.ptr);
 		links_keep();
 		for (uint32_t i = 0; stop_ms && i < broker.sessions_used && record_room(); i++)
 			session_kill(&broker.sessions[i], REASON_DRAINING);
-		/* At the end all is due. What is due while too many records wait comes later. */
-		now = stop_ms ? UINT64_MAX : broker.now;
-		for (uint32_t i = 0; tick && i < broker.sessions_used && record_room(); i++) {
-			if (broker.sessions[i].due && broker.sessions[i].due <= now)
-				session_due(&broker.sessions[i]);
-		}
-		for (uint32_t i = 0; tick && i < broker.streams_used && record_room(); i++) {
-			if (broker.streams[i].due && broker.streams[i].due <= now)
-				stream_due(&broker.streams[i]);
-		}
+		/* At the end all is due. */
+		if (stop_ms || broker.now / TICK_MS != was)
+			sweep(stop_ms ? UINT64_MAX : broker.now);
 		if (broker.reload && record_room())
 			policy_load();
 		if (broker.stop && !stop_ms) {

@@ -12,6 +12,7 @@ stream_refuse(struct stream *stream, enum reason reason)
 	bool maps_the_inside = reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE;
 
 	dial_stop(stream);
+	stream->session->peer.messages += REFUSAL;
 	record_new(EVENT_REFUSED, reason, &stream->record);
 	stream->reason = reason;
 	stream->state = STREAM_REFUSED;
@@ -186,16 +187,28 @@ stream_new(struct session *session, const struct ipc_open *open)
 	stream->session = session;
 	stream->since_ms = broker.now;
 	stream->tag = open->tag;
+	stream->by_name = !open->addr.family;
+	stream->addrs[0] = open->addr;
 	/* The session's facts come first in it. */
 	memcpy(&stream->record, &session->record, offsetof(struct ipc_record, stream));
 	stream->record.mono_ns = broker.now * 1000000;
 	stream->record.stream = ++session->requests;
 	stream->record.protocol = open->protocol;
-	stream->record.peer.port = open->port;
+	stream->record.addresses = open->addr.family ? 1 : 0;
+	stream->record.peer = open->addr;
 	memcpy(stream->record.host, open->host, IPC_HOST);
 	LIST_INSERT_HEAD(&session->streams, stream, next);
 	session->busy++;
 	return stream;
+}
+
+/* As rules have names; whether it can be a host's, the resolver knows. */
+static bool
+name_ok(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._");
+
+	return n <= 253 && !name[n] && name[n - 1] != '.';
 }
 
 void
@@ -203,27 +216,24 @@ grant_open(struct peer *peer, const union ipc_any *any)
 {
 	const struct ipc_open *open = &any->OPEN_body;
 	struct session *session = container_of(peer, struct session, peer);
-	bool legal = ipc_text_ok(open->host, IPC_HOST) && open->protocol == PROTOCOL_TCP;
+	bool legal = ipc_text_ok(open->host, IPC_HOST) && open->protocol == PROTOCOL_TCP &&
+		     !open->host[0] == (open->addr.family != 0);
 	struct stream *stream = legal ? stream_new(session, open) : NULL;
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};
 	enum reason reason;
-	enum host_kind kind;
 
 	if (!stream) {
 		session_kill(session, legal ? REASON_RESOURCES : REASON_PROTOCOL);
 		return;
 	}
 	reason = limits(session);
-	kind = policy_host(open->host, stream->record.host, &stream->addrs[0]);
-	if (!reason && kind == HOST_INVALID)
-		reason = REASON_NAME_INVALID;
-	if (!reason && kind == HOST_ADDRESS) {
-		stream->record.addresses = 1;
+	if (!reason && !stream->by_name) {
 		choose(stream);
 		return;
 	}
-	stream->by_name = true;
-	memcpy(lookup.host, stream->record.host, IPC_HOST);
+	memcpy(lookup.host, open->host, IPC_HOST);
+	if (!reason && !name_ok(open->host))
+		reason = REASON_NAME_INVALID;
 	if (!reason)
 		reason = judge(stream, NULL);
 	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)

@@ -87,7 +87,7 @@ session_new(struct peer *peer, const union ipc_any *any)
 	session->record.session = open->session;
 	session->record.client = open->client;
 	session->record.mono_ns = open->accepted_ns;
-	session->peer = (struct peer){-1, IPC_SESSION, IPC_ASK, IPC_NEW, peer_message, 0, 0};
+	session->peer = (struct peer){-1, IPC_SESSION, IPC_ASK, IPC_NEW, peer_message, 0, false};
 	record_new(EVENT_SESSION_OPEN, REASON_NONE, &session->record);
 	if (peer_open(&session->peer, broker.passed, EPOLLIN) < 0)
 		session_kill(session, REASON_RESOURCES);
@@ -145,8 +145,10 @@ session_end(struct peer *peer UNUSED, const union ipc_any *any)
 	struct session *session = end->session ? session_find(end->session) : NULL;
 
 	/* The worker is gone: what it said last is still in its channel. */
-	for (int i = 0; session && i < LAST_WORDS && session->peer.fd >= 0 && record_room(); i++)
+	for (int i = 0; session && i < LAST_WORDS && session->peer.fd >= 0 && record_room(); i++) {
+		session->peer.messages = 0;
 		peer_message(&session->peer);
+	}
 	if (!session)
 		return;
 	session_kill(session, end->reason == REASON_WORKER_EXITED ? REASON_NONE : end->reason);

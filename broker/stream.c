@@ -75,10 +75,27 @@ stream_watch(struct stream *stream)
 }
 
 void
+stream_stall(struct stream *stream)
+{
+	struct ipc_cut cut = {{MSG_CUT}, stream->record.stream, REASON_AUDITOR_LOST};
+
+	if (stream->state != STREAM_LIVE)
+		return;
+	(void)session_tell(stream->session, &cut, sizeof(cut), -1);
+	(void)shutdown(stream->fd, SHUT_RDWR);
+	stream->state = STREAM_ENDING;
+	stream->reason = cut.reason;
+	stream->since_ms = stream->due = broker.now;
+}
+
+void
 stream_linger(struct stream *stream)
 {
 	struct tcp_info info = look(stream);
-	bool all = info.tcpi_state == CLOSED || (!info.tcpi_unacked && !info.tcpi_notsent_bytes);
+	/* All of the payload is acknowledged; our FIN, which counts nothing, need not be. */
+	bool all = info.tcpi_state == CLOSED ||
+		   (!info.tcpi_notsent_bytes &&
+		    stream->record.bytes_up == info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
 
 	if (all || broker.now >= stream->since_ms + LINGER_END)
 		stream_end(stream, stream->reason, !all);

@@ -17,8 +17,9 @@ cli_libcli_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(NETTLE_CFLAGS)
 
 bin_PROGRAMS += sockward
 sockward_SOURCES = cli/main.c
-sockward_LDADD = cli/libcli.a policy/libpolicy.a policy/libpolicycheck.a \
-	helpers/auditor/libaudit.a ipc/libipc.a common/libcommon.a \
+sockward_LDADD = cli/libcli.a policy/libpolicy.a policy/libpolicyhost.a policy/libpolicycheck.a \
+	helpers/auditor/libaudit.a helpers/authenticator/libauthenticator.a \
+	ipc/libipc.a common/libcommon.a \
 	$(WSLAY_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(JSONC_LIBS)
 
 dist_man_MANS += man/sockward.1

@@ -26,14 +26,12 @@ must(bool done, const char *step)
 		fail_start("cannot %s", step);
 }
 
-/* Never raises a limit: confining only takes away. */
+/* Never raises a hard limit: confining only takes away. RLIM_INFINITY: all that there is. */
 static void
 limit(__rlimit_resource_t resource, rlim_t most)
 {
 	struct rlimit now;
 
-	if (most == RLIM_INFINITY)
-		return;
 	must(getrlimit(resource, &now) == 0, "read a resource limit");
 	now.rlim_cur = now.rlim_max = now.rlim_max < most ? now.rlim_max : most;
 	must(setrlimit(resource, &now) == 0, "set a resource limit");

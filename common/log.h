@@ -11,33 +11,31 @@
 #ifndef SOCKWARD_COMMON_LOG_H
 #define SOCKWARD_COMMON_LOG_H
 
-#include <stdnoreturn.h>
+#include <errno.h>
+#include <stdlib.h>
 
 /**
- * log_note() - something an operator wants to know; no error.
+ * log_put() - one line to standard error; what all the words below are made of.
+ * @priority: "<N>" of sd-daemon(3), for the journal.
+ * @error: of errno(3), whose text is added; or 0.
  * @format: as printf(3), without a newline. A line is cut at 1,000 bytes.
  *
  * Never blocks on a socket or journal that does not read: the line is lost then.
+ * Returns -1. errno is kept.
  */
-void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int log_put(const char *priority, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/**
- * fail() - log a failure of the environment.
- * @format: what could not be done, naming the thing; errno's text is added when
- *          errno is not 0.
- *
- * Returns -1, so that a caller can `return fail(...)`. errno is kept.
- */
-int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Something an operator wants to know; no error. */
+#define log_note(...) ((void)log_put("<6>", 0, __VA_ARGS__))
 
-/**
- * fail_start() - fail() and end the program with status 1.
- */
-noreturn void fail_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What could not be done, naming the thing. It is -1: a caller can `return fail(...)`. */
+#define fail(...) log_put("<3>", errno, __VA_ARGS__)
 
-/**
- * bug() - log an impossibility and abort.
- */
-noreturn void bug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, and the program ends with status 1. */
+#define fail_start(...) ((void)fail(__VA_ARGS__), exit(1))
+
+/* An impossibility; the program aborts. */
+#define bug(...) ((void)log_put("<2>", 0, __VA_ARGS__), abort())
 
 #endif

@@ -43,12 +43,12 @@ pkglibexec_PROGRAMS += \
 helpers_resolver_sockward_resolver_SOURCES = helpers/resolver/main.c
 helpers_resolver_sockward_resolver_LDADD = \
 	helpers/resolver/libresolver.a helpers/libhelpers.a \
-	policy/libpolicycheck.a ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterresolver.a
+	policy/libpolicyhost.a ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterresolver.a
 
 helpers_authenticator_sockward_authenticator_SOURCES = helpers/authenticator/main.c
 helpers_authenticator_sockward_authenticator_LDADD = \
 	helpers/authenticator/libauthenticator.a helpers/libhelpers.a \
-	policy/libpolicy.a policy/libpolicycheck.a \
+	policy/libpolicy.a policy/libpolicyhost.a policy/libpolicycheck.a \
 	ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterauthenticator.a $(NETTLE_LIBS) $(IDN2_LIBS)
 
 helpers_auditor_sockward_auditor_SOURCES = helpers/auditor/main.c

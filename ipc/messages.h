@@ -217,13 +217,14 @@ struct ipc_auth {
 	char token[IPC_TOKEN];
 };
 
+/* A destination by number, or by name: then the address has its port alone. */
 struct ipc_open {
 	struct ipc_head head;
 	uint32_t tag; /* chosen by the worker, comes back in the answer */
-	uint16_t port;
+	struct ipc_addr addr;
 	uint8_t protocol;
-	uint8_t pad;
-	char host[IPC_HOST]; /* a name as an A-label, or a numeric address */
+	uint8_t pad[3];
+	char host[IPC_HOST]; /* a name as an A-label; empty for a number */
 };
 
 /* The worker is done with a stream. */
@@ -290,7 +291,7 @@ struct ipc_addresses {
 	struct ipc_head head;
 	uint32_t tag;
 	uint64_t session;
-	uint32_t reason; /* NONE, NAME_UNKNOWN or NAME_FAILED */
+	uint32_t reason; /* NONE, NAME_INVALID, NAME_UNKNOWN or NAME_FAILED */
 	uint32_t count;
 	struct ipc_addr addrs[IPC_ADDRESSES]; /* ports are 0 */
 };
@@ -363,57 +364,7 @@ struct ipc_record {
 	char rule[IPC_RULE];        /* the rule or the address block that decided */
 };
 
-/* --- a person and the listener ------------------------------------------------ */
-
-struct ipc_ctl_list {
-	struct ipc_head head;
-	uint32_t after; /* slot to go on from; 0 at first */
-};
-
-struct ipc_ctl_kill {
-	struct ipc_head head;
-	uint32_t pad;
-	uint64_t session;
-};
-
-struct ipc_ctl_status {
-	struct ipc_head head;
-	uint32_t version;
-	uint32_t generation; /* of the policy; 0: none is loaded, everything is denied */
-	uint32_t sessions;
-	uint32_t sessions_most;
-	uint32_t workers_crashed;
-	uint64_t policy;
-	uint64_t uptime_ms; /* of the listener */
-	uint64_t sessions_total;
-	uint64_t shed_total; /* connections closed at once for a limit */
-	uint8_t broker_up;
-	uint8_t resolver_up;
-	uint8_t authenticator_up;
-	uint8_t auditor_up;
-	uint8_t draining;
-	uint8_t pad[3];
-};
-
-/* slot 0: the list is at its end and the rest is zero. */
-struct ipc_ctl_session {
-	struct ipc_head head;
-	uint32_t slot;
-	uint64_t session;
-	uint32_t state; /* enum ipc_state */
-	uint32_t age_ms;
-	struct ipc_addr client;
-	uint32_t pid; /* of the worker */
-	char grant[IPC_GRANT];
-	char subject[IPC_SUBJECT];
-};
-
-struct ipc_ctl_done {
-	struct ipc_head head;
-	uint32_t ok; /* 1, or 0 with the reason */
-	uint32_t reason;
-	uint32_t pad;
-};
+#include "ipc/control.h"
 
 /* Room for any message, and one byte more so that a longer one shows. */
 union ipc_any {

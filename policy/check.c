@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "policy/check.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "policy/special.h"
@@ -65,7 +64,8 @@ rule_opens(const struct image_rule *rule, const struct special_block *block)
 {
 	if (rule->kind == RULE_PREFIX)
 		return block->class != BLOCK_NEVER && rule->bits >= block->bits;
-	return rule->is_private && block->class == BLOCK_PRIVATE;
+	return rule->is_private && (block->class == BLOCK_PRIVATE ||
+				    (block->class == BLOCK_LOCAL && rule->kind == RULE_NAME));
 }
 
 static bool
@@ -97,7 +97,9 @@ judge_allow(const struct image_rule *rule, uint32_t index, const struct policy_q
 	    const struct special_block *block)
 {
 	bool whole = rule->bits == (rule->family == 4 ? 32 : 128);
-	bool named = rule->kind == RULE_PREFIX ? block || whole : rule->is_private;
+	bool local = block && block->class == BLOCK_LOCAL;
+	bool named = rule->kind == RULE_PREFIX ? whole || local
+					       : rule->kind == RULE_NAME && rule->is_private;
 
 	if (rule->port_low != rule->port_high && special_port(asked->port, asked->protocol))
 		return (struct policy_verdict){REASON_PORT_CLOSED, index, NULL, false};
@@ -142,34 +144,4 @@ policy_judge(const struct policy *policy, uint32_t grant, const struct policy_qu
 		    (this.reason == REASON_NONE || verdict->rule == IMAGE_NONE))
 			*verdict = this;
 	}
-}
-
-enum host_kind
-policy_host(const char *text, char name[IPC_HOST], struct ipc_addr *addr)
-{
-	struct ipc_addr found = {.family = 4};
-	const char *label = text, *end;
-	size_t n;
-
-	if (inet_pton(AF_INET, text, found.ip) != 1)
-		found.family = inet_pton(AF_INET6, text, found.ip) == 1 ? 6 : 0;
-	if (found.family != 0) {
-		*addr = found;
-		return HOST_ADDRESS;
-	}
-	for (;; label = end + 1) {
-		n = strspn(label, "abcdefghijklmnopqrstuvwxyz-_0123456789");
-		end = label + n;
-		if (n == 0 || n > 63 || label[0] == '-' || end[-1] == '-')
-			return HOST_INVALID;
-		if (end[0] != '.' || end[1] == '\0')
-			break;
-	}
-	/* What glibc would take for a number is no name. */
-	if ((end[0] != '\0' && end[0] != '.') || end - text > 253 || strncmp(label, "0x", 2) == 0 ||
-	    strspn(label, "0123456789") == n)
-		return HOST_INVALID;
-	memset(name, 0, IPC_HOST);
-	memcpy(name, text, (size_t)(end - text));
-	return HOST_NAME;
 }

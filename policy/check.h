@@ -16,7 +16,8 @@
  *  5. An address in a special-purpose block (policy/special.data; the longest
  *     prefix decides) is refused, unless the deciding allow rule is a range that
  *     lies inside that very block; or is a name rule with "private": true and
- *     the block is of class private. Blocks of class never open to nothing.
+ *     the block is of class private, or of class local and the rule is one whole
+ *     name. Blocks of class never open to nothing.
  * The first allow rule that stands all this decides; else the first refusal's
  * reason is told.
  */
@@ -38,8 +39,9 @@ struct policy_verdict {
 	enum reason reason; /* NONE: allowed */
 	uint32_t rule;      /* index of the rule that decided, or IMAGE_NONE */
 	const char *block;  /* name of the special-purpose block that decided, or NULL */
-	/* The rule names this very address, or opens private ones: the server's
-	 * own addresses are then not refused. */
+	/* The rule means the server's own addresses too, which are else refused: it is
+	 * one whole address, or a range of a block of class local, or one whole name
+	 * with "private": true. */
 	bool named;
 };
 
@@ -54,26 +56,5 @@ struct policy_verdict {
  */
 void policy_judge(const struct policy *policy, uint32_t grant,
 		  const struct policy_question *question, struct policy_verdict *verdict);
-
-/* What a destination's text is. */
-enum host_kind {
-	HOST_INVALID,
-	HOST_NAME,    /* in @name: one trailing dot dropped */
-	HOST_ADDRESS, /* in @addr */
-};
-
-/**
- * policy_host() - read a destination as the policy understands it.
- * @text: NUL-terminated, at most IPC_HOST - 1 bytes.
- * @name: receives the canonical name when HOST_NAME (IPC_HOST bytes).
- * @addr: receives the address when HOST_ADDRESS; its port is 0.
- *
- * Strict: an address is dotted quad without leading zeros, or IPv6 of RFC 4291
- * without brackets and zone. A name has lower-case letters, digits, hyphens and
- * underscores in labels of 1 to 63 bytes, at most 253 in all, no hyphen at an
- * end of a label, and no last label that is all digits or starts with 0x. All
- * else is HOST_INVALID; nothing is guessed.
- */
-enum host_kind policy_host(const char *text, char name[IPC_HOST], struct ipc_addr *addr);
 
 #endif

@@ -115,6 +115,8 @@ print_special(const struct destination *to, FILE *out)
 	static const char *const opens[] = {
 		[BLOCK_PRIVATE] = "Only a rule for a range inside that block opens it, or a rule "
 				  "for the name with \"private\": true.",
+		[BLOCK_LOCAL] = "Only a rule for a range inside that block opens it, or a rule for "
+				"one whole name with \"private\": true.",
 		[BLOCK_SPECIAL] = "Only a rule for a range inside that block opens it.",
 		[BLOCK_METADATA] = "Only a rule for this very address opens it.",
 		[BLOCK_NEVER] = "Nothing opens that block.",
@@ -154,7 +156,8 @@ print_allowed(const struct destination *to, const struct policy_verdict *verdict
 			block->name);
 	if (!verdict->named)
 		fprintf(out, "The broker will still refuse it if it is an address of the server "
-			     "itself: only a rule for the very address opens those.\n");
+			     "itself: only a rule for the very address opens those, or one for a "
+			     "whole name with \"private\": true.\n");
 }
 
 static void

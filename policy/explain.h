@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "policy/check.h"
+#include "policy/host.h"
 #include "policy/read.h"
 
 /* A destination as a person gives it. */

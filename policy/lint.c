@@ -81,7 +81,10 @@ allow_covers_range(const struct image_rule *a, const struct image_rule *b)
 		return !block && !is_single(b);
 	if (!range_inside(a, b))
 		return false;
-	return block ? a->bits >= block->bits : !is_single(b) || is_single(a);
+	if (block && a->bits < block->bits)
+		return false;
+	/* A single address may be the server's own, which ranges open in local blocks only. */
+	return (block && block->class == BLOCK_LOCAL) || !is_single(b) || is_single(a);
 }
 
 static bool
@@ -102,6 +105,9 @@ allow_covers(const struct source_rule *a, const struct source_rule *b)
 		return allow_covers_range(&a->image, rule);
 	if (a->image.kind == RULE_ANY)
 		return !rule->is_private && !special_name(b->name);
+	/* Only a whole name opens what is local. */
+	if (rule->kind == RULE_NAME && rule->is_private && a->image.kind != RULE_NAME)
+		return false;
 	return names_inside(a, b) && a->image.is_private >= rule->is_private &&
 	       (!special_name(b->name) || special_name(a->name));
 }
@@ -122,6 +128,23 @@ all_ports_closed(const struct image_rule *rule)
 	return true;
 }
 
+/* localhost, and names below it, lead to this host itself. */
+static void
+lint_localhost(struct reading *reading, const struct source_rule *rule)
+{
+	bool below = strcmp(rule->name, ".localhost") == 0 || ends_in(rule->name, ".localhost");
+
+	if (!is_name(&rule->image) || (!below && strcmp(rule->name, "localhost") != 0))
+		return;
+	if (rule->image.kind == RULE_SUFFIX)
+		report_error(reading->report, rule->at, "write a rule for each whole name",
+			     "`%s' can never match: only a whole name leads to this host itself",
+			     rule->text);
+	else if (!rule->image.is_private)
+		report_error(reading->report, rule->at, "add \"private\": true",
+			     "`%s' can never match: localhost is a private address", rule->text);
+}
+
 static void
 lint_never(struct reading *reading, const struct source_rule *rule)
 {
@@ -136,11 +159,7 @@ lint_never(struct reading *reading, const struct source_rule *rule)
 		report_error(reading->report, rule->at, "write a rule for each single port",
 			     "`%s' can never match: only a rule of its own opens such a port",
 			     rule->text);
-	if (is_name(&rule->image) && !rule->image.is_private &&
-	    (strcmp(rule->name, "localhost") == 0 || strcmp(rule->name, ".localhost") == 0 ||
-	     ends_in(rule->name, ".localhost")))
-		report_error(reading->report, rule->at, "add \"private\": true",
-			     "`%s' can never match: localhost is a private address", rule->text);
+	lint_localhost(reading, rule);
 }
 
 static void

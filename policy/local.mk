@@ -8,6 +8,10 @@ noinst_LIBRARIES += policy/libpolicycheck.a
 policy_libpolicycheck_a_SOURCES = $(POLICY_CHECK_SOURCES)
 nodist_policy_libpolicycheck_a_SOURCES = policy/special-table.h policy/ports-table.h
 
+# A destination as text. The broker never links it.
+noinst_LIBRARIES += policy/libpolicyhost.a
+policy_libpolicyhost_a_SOURCES = policy/host.c policy/host.h
+
 # What reads, compiles and explains a policy. The broker never links it.
 POLICY_SOURCES = \
 	policy/report.c policy/report.h \
@@ -24,7 +28,7 @@ POLICY_SOURCES = \
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = $(POLICY_SOURCES)
 policy_libpolicy_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS)
-POLICY_LIBS = policy/libpolicy.a policy/libpolicycheck.a ipc/libipc.a common/libcommon.a \
+POLICY_LIBS = policy/libpolicy.a policy/libpolicyhost.a policy/libpolicycheck.a ipc/libipc.a common/libcommon.a \
 	$(NETTLE_LIBS) $(IDN2_LIBS)
 
 # Tables are data files; a build makes C of them.

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ipc/words.h"
-#include "policy/check.h"
+#include "policy/host.h"
 #include "policy/text.h"
 
 /* Add a text to a list that has room; a second one of its kind is an error. */

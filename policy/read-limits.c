@@ -36,7 +36,7 @@ static const struct limit instance_limits[] = {
 
 static const struct limit grant_limits[] = {
 	{"sessions", COUNT, FIELD(source_grant, sessions), 1, 100000, 100, false},
-	{"channels", COUNT, FIELD(source_grant, channels), 1, 1024, 8, false},
+	{"channels", COUNT, FIELD(source_grant, channels), 1, IMAGE_CHANNELS, 8, false},
 	{"connects_per_minute", COUNT, FIELD(source_grant, connects_per_minute), 1, 1000000, 30,
 	 true},
 	{"bytes_per_minute", BYTES, FIELD(source_grant, bytes_per_minute), 1, KIB << 40,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ipc/words.h"
-#include "policy/check.h"
+#include "policy/host.h"
 #include "policy/text.h"
 
 #define ALL_PROTOCOLS (PROTOCOL_TCP | PROTOCOL_UDP | PROTOCOL_TLS)

@@ -81,6 +81,7 @@ function check_host_bits(bits,    i, rest, unit)
 BEGIN {
 	n = domains = 0
 	classes["private"] = "BLOCK_PRIVATE"
+	classes["local"] = "BLOCK_LOCAL"
 	classes["special"] = "BLOCK_SPECIAL"
 	classes["metadata"] = "BLOCK_METADATA"
 	classes["never"] = "BLOCK_NEVER"

@@ -16,9 +16,10 @@
 
 enum block_class {
 	BLOCK_PRIVATE = 1, /* opened by a private name rule, or by a range inside it */
-	BLOCK_SPECIAL,     /* opened by a range inside it */
-	BLOCK_METADATA,    /* likewise, and every block is a single address */
-	BLOCK_NEVER,       /* opened by nothing */
+	BLOCK_LOCAL,    /* of this host or its link: by a private rule for one name, or a range */
+	BLOCK_SPECIAL,  /* opened by a range inside it */
+	BLOCK_METADATA, /* likewise, and every block is a single address */
+	BLOCK_NEVER,    /* opened by nothing */
 };
 
 struct special_block {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/check.h"
+#include "policy/host.h"
 
 bool
 text_number(const char *text, size_t n, uint32_t most, uint32_t *number)

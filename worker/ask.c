@@ -5,6 +5,8 @@
 
 #include "worker/session.h"
 
+#define WAITING_MOST (SESSION_SPARE / 2) /* requests: the other spare slots are for refusals */
+
 /* Returns whether the channel took it; if not, it is blocked or lost. */
 static bool
 say(struct session *s, const void *message, size_t n)
@@ -28,10 +30,38 @@ ask_auth(struct session *s, const struct ipc_auth *auth)
 		session_broker_lost(s);
 }
 
+/*
+ * For the broker a stream ends with END: all is written then, and the destination has
+ * ended too. The client was told before. So that its next request is not one too
+ * many, it waits for an END that is to come; as many do as there are such, within
+ * bounds.
+ */
+static bool
+must_wait(const struct session *s)
+{
+	uint32_t counted = 0;
+	uint32_t ending = 0;
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 0; i < s->used; i++) {
+		const struct stream *stream = &s->streams[i];
+		bool ends = stream->state == STREAM_FINISHING || stream->state == STREAM_ENDED;
+
+		ending += ends;
+		counted += stream->state != STREAM_FREE && (ends || !stream->unsent);
+		waiting += stream->state == STREAM_ASKED && stream->unsent;
+	}
+	return counted >= s->granted.channels && waiting <= ending && waiting <= WAITING_MOST;
+}
+
 void
 ask_open(struct session *s, struct stream *stream)
 {
-	stream->unsent = s->channel_blocked || !say(s, &stream->ask, sizeof(stream->ask));
+	stream->unsent = true;
+	if (must_wait(s))
+		s->places_wanted = true;
+	else
+		stream->unsent = s->channel_blocked || !say(s, &stream->ask, sizeof(stream->ask));
 }
 
 void
@@ -54,6 +84,7 @@ void
 ask_again(struct session *s)
 {
 	s->channel_blocked = false;
+	s->places_wanted = false;
 	for (uint32_t i = 0; i < s->slots && !s->channel_blocked && !s->over; i++) {
 		struct stream *stream = &s->streams[i];
 

@@ -17,7 +17,8 @@ struct stream;
 void ask_auth(struct session *s, const struct ipc_auth *auth);
 
 /**
- * ask_open() - send the request in @stream->ask, now or when the channel takes it.
+ * ask_open() - send the request in @stream->ask, now or when the channel takes it; or,
+ * if all places are taken, when a stream that is being finished gave up its own.
  */
 void ask_open(struct session *s, struct stream *stream);
 
@@ -27,7 +28,8 @@ void ask_open(struct session *s, struct stream *stream);
 void ask_end(struct session *s, struct stream *stream);
 
 /**
- * ask_again() - the channel takes messages again: send what waited.
+ * ask_again() - the channel takes messages again, or a place may be free: send what
+ * waited.
  */
 void ask_again(struct session *s);
 

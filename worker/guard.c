@@ -292,7 +292,7 @@ guard_feed(struct guard *g, const uint8_t *in, size_t n, uint8_t *out, size_t ro
 	size_t some;
 
 	*event = GUARD_MORE;
-	while (*event == GUARD_MORE) {
+	while (*event == GUARD_MORE && !(done && g->step == GUARD_FIRST)) {
 		if (g->step == GUARD_EMIT) {
 			if (done == room)
 				break;

@@ -37,7 +37,7 @@ struct guard_limits {
 };
 
 enum guard_event {
-	GUARD_MORE,  /* all input was taken, or the output is full */
+	GUARD_MORE,  /* all input was taken, the output is full, or a data frame ended */
 	GUARD_PING,  /* a ping ended: its payload is in control */
 	GUARD_CLOSE, /* the client's close frame ended: code and control hold it */
 	GUARD_BAD,   /* a violation: code says which close it earns; nothing more is taken */
@@ -84,6 +84,9 @@ void guard_start(struct guard *g, const struct guard_limits *limits);
  * @room: its size. @made: receives how many bytes were put there.
  * @now_ms: a monotonic clock, for the budget of pings and pongs.
  * @event: receives why it stopped. The call may be repeated with the rest.
+ *
+ * At most one data frame comes out of a call: behind each, who takes them may have
+ * had enough.
  *
  * After GUARD_CLOSE: code is the status, CLOSE_NO_STATUS for none, and control
  * holds control_length bytes of reason, valid UTF-8; all further input is

@@ -9,7 +9,8 @@
 
 #define NAME_MOST  253
 #define LABEL_MOST 63
-#define TEXT_MOST  1023 /* UTF-8: no name of NAME_MOST bytes is longer than this before */
+#define TEXT_MOST  1023   /* UTF-8: no name of NAME_MOST bytes is longer than this before */
+#define CUT        " ..." /* in the place of what is not there; no name holds a blank */
 
 /* Text under work, with a NUL behind it. */
 struct draft {
@@ -154,4 +155,28 @@ name_canonical(const char *text, size_t length, char out[IPC_HOST])
 	memset(out, 0, IPC_HOST);
 	memcpy(out, draft.text, draft.length);
 	return true;
+}
+
+/* Where to cut a text that is too long: not within a character of UTF-8. */
+static size_t
+cut_at(const char *text)
+{
+	size_t n = IPC_HOST - sizeof(CUT);
+
+	for (int i = 0; i < 3 && ((unsigned char)text[n] & 0xc0) == 0x80; i++)
+		n--;
+	return n;
+}
+
+void
+name_for_record(const char *text, size_t length, char out[IPC_HOST])
+{
+	bool cut = length >= IPC_HOST;
+	size_t n = cut ? cut_at(text) : length;
+
+	memset(out, 0, IPC_HOST);
+	for (size_t i = 0; i < n; i++)
+		out[i] = text[i] ? text[i] : '?';
+	if (cut || !n)
+		memcpy(out + n, CUT, strlen(CUT));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A destination as a client wrote it, brought to the one spelling that the
- * broker takes. The broker checks the result again and trusts none of it.
+ * broker takes; or, if it has none, to a text that the broker refuses and puts on
+ * record. The broker checks either again and trusts none of it.
  */
 #ifndef SOCKWARD_WORKER_NAME_H
 #define SOCKWARD_WORKER_NAME_H
@@ -31,5 +32,19 @@
  * Returns false when the text is none of these, or memory was short.
  */
 bool name_canonical(const char *text, size_t length, char out[IPC_HOST]);
+
+/**
+ * name_for_record() - a text that name_canonical() refuses, as the broker is asked
+ * for it all the same, so that its refusal is on record.
+ * @text: what the client wrote; any bytes. @length: how many.
+ * @out: receives them, NUL-terminated and zero-filled behind the NUL. A NUL among
+ *       them becomes '?'. Of more than IPC_HOST - 1 bytes the beginning stays, with
+ *       " ..." behind it; of none there is that alone, since the broker takes an
+ *       empty name for a broken message.
+ *
+ * The result is refused by name_canonical() as well: nothing becomes a name or an
+ * address by being cut.
+ */
+void name_for_record(const char *text, size_t length, char out[IPC_HOST]);
 
 #endif

@@ -37,6 +37,7 @@ struct session {
 	bool over;                /* leave the loop at once */
 	bool winding_up;          /* the WebSocket ends: streams are being finished */
 	bool channel_blocked;     /* messages wait in their streams */
+	bool places_wanted;       /* requests wait in theirs, for streams that end */
 	uint16_t http_status;     /* of an HTTP refusal */
 	uint64_t give_up_ms;      /* of a drain; 0: none */
 	struct ipc_refused early; /* a refusal that came before the upgrade */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "worker/streams.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -65,17 +66,22 @@ bool
 streams_full(const struct session *s)
 {
 	size_t all = 0;
+	uint32_t taken = 0;
+	uint32_t lasting = 0;
 
 	for (uint32_t i = 0; i < s->used; i++) {
 		const struct stream *stream = &s->streams[i];
 
+		taken += stream->state != STREAM_FREE;
+		lasting += stream->state == STREAM_OPEN && stream->reason == REASON_NONE;
 		all += stream->up.length;
 		if (stream->state == STREAM_OPEN && stream->up.length >= STREAM_UP_MARK)
 			return true;
 		if (stream->state == STREAM_ASKED && stream->up.length > STREAM_UP_MARK)
 			return true;
 	}
-	return all >= ALL_UP_MARK;
+	/* What asks for a stream waits for a slot, if one will be free by itself. */
+	return all >= ALL_UP_MARK || (taken == s->slots && lasting < taken);
 }
 
 /* Hands on one piece of what came from the destination. */
@@ -195,6 +201,8 @@ streams_settle(struct session *s)
 		if (s->streams[i].state != STREAM_FREE)
 			settle_one(s, &s->streams[i]);
 	}
+	if (s->places_wanted && !s->channel_blocked && !s->over)
+		ask_again(s);
 	while (s->used && s->streams[s->used - 1].state == STREAM_FREE)
 		s->used--;
 }
@@ -268,9 +276,17 @@ struct stream *
 session_open(struct session *s, const char *host, uint16_t port, void *owner)
 {
 	struct stream *stream = free_slot(s);
-	struct ipc_open ask = {.head = {MSG_OPEN}, .port = port, .protocol = PROTOCOL_TCP};
+	struct ipc_open ask = {.head = {MSG_OPEN}, .protocol = PROTOCOL_TCP};
 
-	if (!stream || ipc_text_set(ask.host, sizeof(ask.host), host) < 0)
+	if (!stream)
+		return NULL;
+	/* A number goes as a number: the broker reads none. */
+	ask.addr.port = port;
+	if (inet_pton(AF_INET, host, ask.addr.ip) == 1)
+		ask.addr.family = 4;
+	else if (inet_pton(AF_INET6, host, ask.addr.ip) == 1)
+		ask.addr.family = 6;
+	else if (ipc_text_set(ask.host, sizeof(ask.host), host) < 0)
 		return NULL;
 	/* Tag 0 means the session itself: generations count from 1. */
 	s->generation = s->generation % (UINT32_MAX >> SLOT_BITS) + 1;

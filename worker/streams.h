@@ -29,7 +29,8 @@ struct stream *streams_by_tag(struct session *s, uint32_t tag);
 struct stream *streams_by_id(struct session *s, uint32_t id);
 
 /**
- * streams_full() - does any have so much waiting that the client must not be read?
+ * streams_full() - must the client not be read? So it is when much waits for a
+ * destination, and when no slot is free for what it may ask, but one will be.
  */
 bool streams_full(const struct session *s);
 

@@ -46,15 +46,22 @@ put_some(struct writer *writer, const char *name, uint64_t value)
 }
 
 static void
-put_address(struct writer *writer, const char *name, const struct ipc_addr *addr)
+put_ip(struct writer *writer, const char *name, const struct ipc_addr *addr)
 {
 	char text[INET6_ADDRSTRLEN];
-	char port[24];
 
-	(void)snprintf(port, sizeof(port), "%s_port", name);
 	if (addr->family &&
 	    inet_ntop(addr->family == 4 ? AF_INET : AF_INET6, addr->ip, text, sizeof(text)))
 		writer_word(writer, name, text);
+}
+
+static void
+put_address(struct writer *writer, const char *name, const struct ipc_addr *addr)
+{
+	char port[24];
+
+	(void)snprintf(port, sizeof(port), "%s_port", name);
+	put_ip(writer, name, addr);
 	if (addr->family || addr->port)
 		writer_number(writer, port, addr->port);
 }
@@ -123,6 +130,8 @@ put_asked(struct writer *writer, const struct ipc_record *record)
 	put_some(writer, "stream", record->stream);
 	if (stream)
 		writer_word(writer, "protocol", protocol_word(record->protocol));
+	if (stream && !record->host[0])
+		put_ip(writer, "host", &record->peer); /* a number was asked for */
 	put_text(writer, stream ? "host" : "claimed_host", record->host, sizeof(record->host));
 	if (record->has_origin)
 		writer_text(writer, "claimed_origin", record->origin,

@@ -9,7 +9,7 @@
 
 #include "common/log.h"
 #include "ipc/words.h"
-#include "policy/check.h"
+#include "policy/host.h"
 
 void
 queue_start(struct resolver *resolver)
@@ -213,7 +213,7 @@ queue_message(struct resolver *resolver, struct serve_client *client, const unio
 	answer.session = asked->session;
 	if (!ipc_text_ok(asked->host, sizeof(asked->host)) ||
 	    policy_host(asked->host, name, &number) != HOST_NAME)
-		return answer_now(client, &answer, REASON_NAME_UNKNOWN);
+		return answer_now(client, &answer, REASON_NAME_INVALID);
 	if (!query)
 		return answer_now(client, &answer, REASON_NAME_FAILED);
 	TAILQ_REMOVE(&resolver->free, query, next);

@@ -2,7 +2,9 @@
 """The broker alone, with hostile peers: SECURITY cases 77, 79, 81-83, 119-121, and the
 rule that nothing is handed over before its record is stored."""
 
+import contextlib
 import os
+import resource
 import socket
 import struct
 import sys
@@ -59,17 +61,20 @@ class Table(unittest.TestCase):
     def one(self, b, state, number, length, fds):
         if state == "ASKED":  # the authenticator does not answer this one
             session = b.new_session()
-            b.take_verify = lambda message: None
+            held = []
+            b.take_verify = held.append
             b.ends[session].send(brokerbox.auth())
         else:
             session = b.session(state)
         message = struct.pack("=I", number).ljust(length, b"\0")
         socket.send_fds(b.ends[session], [message], fds)
         b.pump(until=lambda: session in b.killed)
-        if state == "ASKED":
-            del b.take_verify
         self.assertEqual(b.killed[session], "protocol-violation")
         b.finish(session)
+        if state == "ASKED":
+            del b.take_verify
+            for verify in held:
+                b.take_verify(verify)
         ends = b.of(session, "session-end")
         self.assertEqual([e["reason"] for e in ends], ["protocol-violation"])
 
@@ -91,7 +96,7 @@ class Table(unittest.TestCase):
         with brokerbox.Broker(policy()) as b:
             for bad in (b"a" * 256, b"a\0" + b"b" * 10, b"\0x"):
                 session = b.session()
-                b.ends[session].send(open_(bad, 80))
+                b.ends[session].send(brokerbox.open_raw(brokerbox.number("", 80), bad))
                 b.pump(until=lambda: session in b.killed)
                 self.assertEqual(b.killed[session], "protocol-violation")
                 b.finish(session)
@@ -107,22 +112,74 @@ class Table(unittest.TestCase):
                 b.finish(session)
             self.assertEqual(b.fds(), before)
 
-    def test_flood_ends_its_session_only(self):
-        with brokerbox.Broker(policy()) as b:
-            canary, session = b.session(), b.session()
-            b.ends[session].setblocking(False)
-            sent = 0
+    def fill(self, b, session, message):
+        """Until the channel takes no more: the broker has had the session's share."""
+        b.ends[session].setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
             for _ in range(200000):
-                try:
-                    b.ends[session].send(brokerbox.end(77))
-                    sent += 1
-                except BlockingIOError:
-                    continue
-                except (BrokenPipeError, ConnectionResetError):
-                    break
-            b.pump(until=lambda: session in b.killed)
-            self.assertGreater(sent, 1000)
+                b.ends[session].send(message)
+                sent += 1
+        b.ends[session].settimeout(10)
+        return sent
+
+    def test_78_a_flood_waits_in_its_own_channel(self):
+        with brokerbox.Broker(policy()) as b:
+            flood = b.session()
+            for _ in range(20):
+                self.assertLess(self.fill(b, flood, brokerbox.end(77)), 200000, "it is paused")
+                canary = b.session()  # is served meanwhile
+                self.assertTrue(b.alive(canary))
+            b.ends[flood].send(open_("no.such.rule", 80, 5))  # blocks, and is served at last
+            b.pump(until=lambda: b.of(flood, "refused"))
+            self.assertTrue(b.alive(flood))
+            b.finish(flood)
+            self.assertEqual(len(b.of(flood, "refused")), 1)
+
+    def test_176_refusals_are_paced_and_none_is_lost(self):
+        with brokerbox.Broker(policy()) as b:
+            flood = b.session()
+            sent = self.fill(b, flood, open_("no.such.rule", 80, 5))
+            self.assertGreater(sent, 50)
+            b.pump(until=lambda: len(b.of(flood, "refused")) == sent)
+            canary = b.session()
+            self.assertTrue(b.alive(canary) and b.alive(flood))
+
+    def test_a_burst_of_handshakes_waits_for_the_authenticator(self):
+        with brokerbox.Broker(policy()) as b:
+            verify, b.take_verify = b.take_verify, lambda message: asked.append(message)
+            asked = []
+            many = [b.new_session() for _ in range(200)]
+            for session in many:
+                b.ends[session].send(brokerbox.auth())
+            b.pump(until=lambda: len(asked) >= 16)
+            b.take_verify = verify
+            for message in asked:
+                verify(message)
+            b.pump(until=lambda: b.granted >= set(many))
+
+    def test_214_no_room_for_a_sessions_descriptor(self):
+        with brokerbox.Broker(policy()) as b:
+            canary = b.session()
+            most = b.fds() + 20
+            resource.prlimit(b.process.pid, resource.RLIMIT_NOFILE, (most, most))
+            many = [b.new_session() for _ in range(40)]
+            b.pump(until=lambda: len(b.killed) >= 20)
             self.assertTrue(b.alive(canary))
+            for session in b.killed:
+                self.assertIn(session, many)
+                self.assertEqual(b.killed[session], "resources")
+            for session in many:
+                b.finish(session)
+                self.assertEqual([r["event"] for r in b.of(session)],
+                                 ["session-open", "session-end"])
+            self.assertTrue(b.alive(b.session()))  # there is room again
+
+    def test_raised_descriptor_limit(self):
+        """The broker takes as many descriptors as the hard limit allows it."""
+        with brokerbox.Broker(policy()) as b:
+            soft, hard = resource.prlimit(b.process.pid, resource.RLIMIT_NOFILE)
+            self.assertEqual(soft, hard)
 
 
 class HandOver(unittest.TestCase):
@@ -222,6 +279,33 @@ class HandOver(unittest.TestCase):
             self.assertEqual(self.refused(b, session, "a.example.test"), "special-address")
             self.assertEqual(b.lookups, ["a.example.test"])
 
+    def test_83_a_name_and_a_number_that_disagree(self):
+        """A request says one or the other: both, or neither, ends its session."""
+        both = brokerbox.open_raw(brokerbox.number("127.0.0.1", 80), b"a.example.test")
+        neither = brokerbox.open_raw(brokerbox.number("", 80), b"")
+        with brokerbox.Broker(policy()) as b:
+            for message in (both, neither):
+                session = b.session()
+                b.ends[session].send(message)
+                b.pump(until=lambda: session in b.killed)
+                b.finish(session)
+                self.assertEqual(b.of(session, "session-end")[0]["reason"], "protocol-violation")
+            self.assertEqual(b.lookups, [])
+
+    def test_96_numbers_in_the_dress_of_names(self):
+        """The worker says that these are names: none is dialled, nor looked up if it is malformed."""
+        wide = policy()
+        wide["grants"]["demo"]["allow"] = [suite.to("*:*")]
+        with brokerbox.Broker(wide, answer_names=lambda host: ["127.0.0.1"]) as b:
+            session = b.session()
+            for name in ("EVIL.example", "evil.example.", "a b.test", "x/y", "a:1", "::1",
+                         "a" * 254, b"\xc3\xa9.test", "a\nb", "-.", "%31"):
+                self.assertEqual(self.refused(b, session, name), "name-invalid"
+                                 if name != "::1" else "special-address", name)
+            self.assertEqual(b.lookups, [])
+            for name in ("127.1", "0x7f.1", "2130706433", "017700000001"):
+                self.assertIn(self.refused(b, session, name), ("special-address", "no-rule"), name)
+
     def test_120_a_denied_address_among_allowed_ones_is_not_dialled(self):
         server, port = target()
         mixed = ["169.254.169.254", "10.0.0.1", "::ffff:127.0.0.1", "0.0.0.0", "127.0.0.1"]
@@ -312,6 +396,30 @@ class HandOver(unittest.TestCase):
             os.close(fds[0])
             numbers = [r["number"] for r in b.of(session, "granted")]
             self.assertEqual(numbers, [numbers[0]] * 2)
+
+    def test_216_without_room_for_records_streams_end(self):
+        """Nothing can be put on record for five seconds: what is live is shut down."""
+        server, port = target()
+        with brokerbox.Broker(policy()) as b:
+            session = b.session()
+            many = [b.session() for _ in range(60)]
+            _, (fd,) = self.open_stream(b, session, port)
+            far = server.accept()[0]
+            far.settimeout(60)
+            b.store = False
+            for tag in range(60):
+                for one in many:
+                    b.ends[one].send(open_("no.such.rule", 80, tag))
+            self.assertEqual(far.recv(1), b"", "it is shut down")
+            b.store = True
+            b.pump(until=lambda: b.of(session, "stream-end"))
+            self.assertEqual(b.of(session, "stream-end")[0]["reason"], "auditor-lost")
+            b.pump(until=lambda: sum(len(b.of(one, "refused")) for one in many) == 3600)
+            self.assertTrue(b.alive(session))
+            message, _ = receive_fd(b.ends[session])
+            self.assertEqual(struct.unpack_from("=I", message)[0], number_of("CUT"))
+            os.close(fd)
+            far.close()
 
     def test_without_an_auditor_nothing_is_granted(self):
         server, port = target()

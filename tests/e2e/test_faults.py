@@ -4,7 +4,6 @@
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -83,41 +82,23 @@ class Faults(unittest.TestCase):
         self.serves()
 
     def test_207_worker_between_grant_and_receipt(self):
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        fill = []
-        for _ in range(4):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(listener.getsockname())
-            fill.append(sock)
-        with self.one.connect("/raw/127.0.0.1/%d" % listener.getsockname()[1]) as client:
-            pid = self.session()
-            time.sleep(0.3)
+        """The auditor stands still until the worker does: so the grant finds it stopped."""
+        with targets.Hold() as target, self.one.connect("/netproxy") as client:
+            client.send_text('{"t":"write","id":1,"b64":""}')
+            client.recv()
+            pid, auditor = self.session(), self.one.pid("auditor")
+            self.kill(auditor, signal.SIGSTOP)
+            client.send_text('{"t":"open","id":1,"host":"127.0.0.1","port":%d}' % target.port)
+            suite.wait_for(lambda: target.seen, what="the dial")
             self.kill(pid, signal.SIGSTOP)
-            peers = []
-
-            def accept():
-                while True:
-                    try:
-                        sock, peer = listener.accept()
-                    except OSError:
-                        return
-                    peers.append((sock, peer))
-            threading.Thread(target=accept, daemon=True).start()
-            granted = self.one.wait_record("granted", seconds=15)
+            self.kill(auditor, signal.SIGCONT)
+            granted = self.one.wait_record("granted")
+            self.assertEqual(granted["local_port"], target.seen[0].peer[1])
             self.kill(pid)
-            sock = suite.wait_for(lambda: [s for s, p in peers if p[1] == granted["local_port"]])[0]
-            sock.settimeout(5)
-            try:
-                self.assertEqual(sock.recv(1), b"")
-            except ConnectionResetError:
-                pass
+            self.assertTrue(target.seen[0].over.wait(5))
             self.assertTrue(client.gone())
         self.ends("worker-crashed", 9)
         self.assertEqual(len(self.one.records("stream-end")), 1)
-        listener.close()
 
     def test_208_worker_with_data_in_flight(self):
         def slow(sock, seen):

@@ -191,7 +191,10 @@ class Raw(suite.SuiteCase):
                     ("/raw/127.0.0.1/9", (4003,), "rule-denies"),
                     ("/raw/127.0.0.1/22", (4003,), "port-closed"),
                     ("/raw/127.0.0.2/%d" % target.port, (4003,), "no-rule"),
-                    ("/raw/0x7f000001/%d" % target.port, (4003,), "name-invalid"),
+                    ("/raw/0x7f000001/%d" % target.port, (4003,), "no-rule"),
+                    ("/raw/127.1/%d" % target.port, (4003,), "name-invalid"),
+                    ("/raw/127.0.0.1%%20/%d" % target.port, (4003,), "name-invalid"),
+                    ("/raw/%s/%d" % ("a" * 5000, target.port), (4003,), "name-invalid"),
                     ("/raw/127.0.0.1/0", (4003,), "name-invalid"),
                     ("/raw/nowhere.invalid/80", (4004,), "name-"),
                     ("/raw/127.0.0.1/%d" % port, (4004,), "peer-refused")):
@@ -204,7 +207,7 @@ class Raw(suite.SuiteCase):
         with targets.closed_port() as closed:
             port = closed.getsockname()[1]
             for path in ("/raw/10.0.0.1/80", "/raw/127.0.0.1/9", "/raw/127.0.0.1/%d" % port,
-                         "/raw/127.0.0.1/22"):
+                         "/raw/127.0.0.1/22", "/raw/127.0.0.1%20/80", "/raw/127.1/80"):
                 with self.subTest(path):
                     code, reason = self.refused(path)
                     self.assertEqual(code, 4004)
@@ -212,6 +215,16 @@ class Raw(suite.SuiteCase):
         for reason in ("no-rule", "rule-denies", "peer-refused", "port-closed"):
             self.suite.wait_record("refused", reason=reason, grant="open")
         self.assertEqual(self.suite.records("refused", reason="unavailable"), [])
+
+    def test_malformed_hosts_are_on_record(self):
+        long = "a." * 300
+        for path, host in (("127.0.0.1%20", "127.0.0.1 "), ("A%22%2e", 'A".'),
+                           ("x%ff%c3%bc", "x\udcff\u00fc"), (long, long[:251] + " ..."),
+                           ("a" * 1024, " ...")):
+            with self.subTest(path):
+                self.assertEqual(self.refused("/raw/%s/80" % path)[0], 4004)
+                record = self.suite.wait_record("refused", host=host)
+                self.assertEqual((record["reason"], record["peer_port"]), ("name-invalid", 80))
 
     # --- ends ----------------------------------------------------------------------------------------
 

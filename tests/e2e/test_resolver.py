@@ -165,9 +165,9 @@ class Resolver(unittest.TestCase):
                      "UPPER.test", "a..b", ".", "", "-a.test", "a b.test", "a" * 64 + ".test",
                      "one.test\n", "\xff.test", "%6c.test", "one.test:80", "x/../etc"):
             with self.subTest(text):
-                self.assertEqual(self.look(text.encode("latin-1")), ("name-unknown", []))
-        self.assertEqual(self.look(b"one.test\0rest"), ("name-unknown", []))
-        self.assertEqual(self.look(b"a." * 128), ("name-unknown", []))
+                self.assertEqual(self.look(text.encode("latin-1")), ("name-invalid", []))
+        self.assertEqual(self.look(b"one.test\0rest"), ("name-invalid", []))
+        self.assertEqual(self.look(b"a." * 128), ("name-invalid", []))
         self.assertEqual(len(server.asked), asked)
 
     def test_122_124_answers_that_lie(self):

@@ -97,7 +97,7 @@ class Session:
 
     def dial(self):
         """Answers one OPEN. Returns the destination's end and the broker's duplicate."""
-        tag, port = struct.unpack_from("=IH", self.take("OPEN"), 4)
+        tag, port = struct.unpack_from("=I2xH", self.take("OPEN"), 4)
         ours, far = double.connected_pair()
         ours.setblocking(False)
         far.settimeout(20)

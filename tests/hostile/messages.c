@@ -3,24 +3,24 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ipc/channel.h"
 #include "ipc/words.h"
 #include "tests/hostile/hostile.h"
 
-#define DESCRIPTORS 253
+#define DESCRIPTORS   253
+#define FLOOD_SECONDS 4
+#define FLOOD_TRIES   50000000
 
 static struct ipc_open
 request(const struct hostile *h, uint32_t tag)
 {
-	struct ipc_open open = {.head = {MSG_OPEN},
-				.tag = tag,
-				.port = (uint16_t)param(h, "port"),
-				.protocol = PROTOCOL_TCP};
-
-	(void)ipc_text_set(open.host, sizeof(open.host), "127.0.0.1");
-	return open;
+	return (struct ipc_open){.head = {MSG_OPEN},
+				 .tag = tag,
+				 .addr = {4, 0, (uint16_t)param(h, "port"), {127, 0, 0, 1}},
+				 .protocol = PROTOCOL_TCP};
 }
 
 /* The broker ends a session that breaks the protocol; then the channel is at its end. */
@@ -141,6 +141,7 @@ text_unended(struct hostile *h)
 {
 	struct ipc_open open = request(h, 1);
 
+	open.addr.family = 0;
 	memset(open.host, 'a', sizeof(open.host));
 	if (ask_granted(h))
 		send_wrong(h, &open, sizeof(open));
@@ -151,6 +152,8 @@ text_behind_its_end(struct hostile *h)
 {
 	struct ipc_open open = request(h, 1);
 
+	open.addr.family = 0;
+	(void)ipc_text_set(open.host, sizeof(open.host), "db.example");
 	open.host[sizeof(open.host) - 2] = 'x';
 	if (ask_granted(h))
 		send_wrong(h, &open, sizeof(open));
@@ -182,23 +185,26 @@ replayed(struct hostile *h)
 
 	if (!ask_granted(h))
 		return;
-	open.port = (uint16_t)param(h, "victim");
+	open.addr.port = (uint16_t)param(h, "victim");
 	for (int i = 0; i < 4; i++)
 		(void)ipc_post(h->channel, &open, sizeof(open));
 	see_the_end(h);
 }
 
-/* As fast as the channel takes them, until the broker has had enough. */
+/* As fast as the channel takes them, for a while: the broker hears its share of them. */
 static void
 flood(struct hostile *h)
 {
 	struct ipc_open open = request(h, 0);
-	long sent = 0;
+	long sent = 0, tries = 0;
+	struct timespec began, now;
 
-	open.port = (uint16_t)param(h, "victim");
+	open.addr.port = (uint16_t)param(h, "victim");
 	if (!ask_granted(h))
 		return;
-	while (sent < 1000000) {
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	for (now = began; now.tv_sec < began.tv_sec + FLOOD_SECONDS && tries < FLOOD_TRIES;
+	     tries++) {
 		struct ipc_buffer buffer = {0};
 		struct ipc_got got;
 
@@ -209,6 +215,7 @@ flood(struct hostile *h)
 			break;
 		while (ipc_take(h->channel, &buffer, &got, true) == 0 && got.length)
 			;
+		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 	say(h, "sent", sent);
 }

@@ -80,12 +80,11 @@ ask_stream(struct hostile *h, uint16_t port, uint32_t *stream)
 {
 	struct ipc_open open = {.head = {MSG_OPEN},
 				.tag = 7,
-				.port = port,
+				.addr = {4, 0, port, {127, 0, 0, 1}},
 				.protocol = param(h, "udp") ? PROTOCOL_UDP : PROTOCOL_TCP};
 	struct ipc_buffer buffer = {0};
 	struct ipc_got got;
 
-	(void)ipc_text_set(open.host, sizeof(open.host), "127.0.0.1");
 	if (ipc_post(h->channel, &open, sizeof(open)) < 0 || !receive(h, &buffer, &got)) {
 		say(h, "no answer to OPEN", -1);
 		return -1;

@@ -8,6 +8,7 @@ worker, resolver, authenticator, auditor. What it says to each is seen as it is.
 """
 
 import array
+import contextlib
 import json
 import os
 import select
@@ -35,9 +36,26 @@ def auth(dialect=1, host="127.0.0.1", origin=None, token=None):
                        (token or "").encode())
 
 
-def open_(host, port, tag=1, protocol=1):
-    return struct.pack("=IIHBB256s", number_of("OPEN"), tag, port, protocol, 0,
-                       host if isinstance(host, bytes) else host.encode())
+def number(host, port):
+    """The address that a host's text is, or the port alone."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = host if isinstance(host, str) else host.decode()
+            socket.inet_pton(family, text)
+            return address(text, port)
+    return address("", port)
+
+
+def open_(host, port, tag=1, protocol=1, addr=None):
+    """As the worker sends it: a number as a number. @addr: says so beside the name."""
+    addr = addr or number(host, port)
+    name = b"" if addr[0] else host if isinstance(host, bytes) else host.encode()
+    return open_raw(addr, name, tag, protocol)
+
+
+def open_raw(addr, name, tag=1, protocol=1):
+    return struct.pack("=II", number_of("OPEN"), tag) + addr + \
+        struct.pack("=B3x256s", protocol, name)
 
 
 def end(stream):

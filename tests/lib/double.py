@@ -115,7 +115,7 @@ class Double:
             if kind == TYPES["AUTH"]:
                 self.channel.send(granted())
             elif kind == TYPES["OPEN"]:
-                tag, port, protocol = struct.unpack_from("=IHB", message, 4)
+                tag, port, protocol = struct.unpack_from("=I2xH16xB", message, 4)
                 self.dialled.append(socket.socket(
                     type=socket.SOCK_DGRAM if protocol == UDP else socket.SOCK_STREAM))
                 self.dialled[-1].connect(("127.0.0.1", port))

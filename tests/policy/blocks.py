@@ -147,8 +147,9 @@ def test_ranges(tap):
             question = ("judge", "g", str(address), "443", "tcp")
             if address not in net:
                 checks.expect(question, "no-rule")
-            elif block[0] == net:
-                checks.expect(question, "none", named="1")
+            elif block[0] == net:  # the server's own addresses: by itself, or where all are
+                whole = net.prefixlen == net.max_prefixlen
+                checks.expect(question, "none", named="01"[whole or kind == "local"])
             else:
                 checks.expect(question, "special-address", block[2], "0")
         for other, _, inner in TABLE:
@@ -175,23 +176,28 @@ def test_single(tap):
 
 
 def test_private(tap):
-    """A private name rule opens the class `private' alone: no metadata, no `special'."""
+    """A private rule opens the class `private' alone, one for a whole name `local' too."""
     checks = Checks()
     for address in every_address():
         block = block_of(address)
         question = ("judge", "g", "db.example.com", "443", "tcp", str(address))
+        whole = ("judge", "whole", "db.example.com", "443", "tcp", str(address))
         plain = ("judge", "plain", "db.example.com", "443", "tcp", str(address))
         if block is None:
-            checks.expect(question, "none", named="1")
+            checks.expect(question, "none", named="0")
+            checks.expect(whole, "none", named="1")
             checks.expect(plain, "none", named="0")
         else:
             checks.expect(plain, "special-address", block[2], "0")
-            if block[1] == "private":
-                checks.expect(question, "none", named="1")
-            else:
-                checks.expect(question, "special-address", block[2], "0")
-    checks.run(tap, "\"private\" opens the class private only",
+            for asked, classes, named in ((question, ("private",), "0"),
+                                          (whole, ("private", "local"), "1")):
+                if block[1] in classes:
+                    checks.expect(asked, "none", named=named)
+                else:
+                    checks.expect(asked, "special-address", block[2], "0")
+    checks.run(tap, "\"private\" opens the class private, and local by a whole name",
                policy(g=[allow("*.example.com:443", private=True)],
+                      whole=[allow("db.example.com:443", private=True)],
                       plain=[allow("*.example.com:443")]))
 
 

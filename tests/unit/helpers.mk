@@ -9,7 +9,7 @@ TESTS += $(helpers_tests)
 
 HELPERS_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(NETTLE_CFLAGS)
 AUTHENTICATOR_LIBS = helpers/authenticator/libauthenticator.a \
-	policy/libpolicy.a policy/libpolicycheck.a ipc/libipc.a common/libcommon.a \
+	policy/libpolicy.a policy/libpolicyhost.a policy/libpolicycheck.a ipc/libipc.a common/libcommon.a \
 	$(NETTLE_LIBS) $(IDN2_LIBS) $(CMOCKA_LIBS)
 AUDITOR_LIBS = helpers/auditor/libauditor.a helpers/auditor/libaudit.a \
 	helpers/libhelpers.a ipc/libipc.a common/libcommon.a $(NETTLE_LIBS) $(CMOCKA_LIBS)

@@ -19,6 +19,7 @@
 #include "helpers/authenticator/credentials.h"
 #include "ipc/channel.h"
 #include "policy/check.h"
+#include "policy/host.h"
 #include "policy/compile.h"
 #include "policy/read.h"
 

@@ -19,7 +19,7 @@ play_raw(struct play *p, const char *target)
 	play_grant(p, 8, 1U << 20);
 	play_take(p, MSG_OPEN, &buffer);
 	assert_string_equal(buffer.any.OPEN_body.host, "db.example");
-	assert_int_equal(buffer.any.OPEN_body.port, 5432);
+	assert_int_equal(buffer.any.OPEN_body.addr.port, 5432);
 	assert_int_equal(buffer.any.OPEN_body.protocol, PROTOCOL_TCP);
 	assert_int_not_equal(buffer.any.OPEN_body.tag, 0);
 	return play_opened(p, buffer.any.OPEN_body.tag, 77);
@@ -44,7 +44,7 @@ play_take_open(struct play *p, const char *host, unsigned int port)
 
 	play_take(p, MSG_OPEN, &buffer);
 	assert_string_equal(buffer.any.OPEN_body.host, host);
-	assert_int_equal(buffer.any.OPEN_body.port, port);
+	assert_int_equal(buffer.any.OPEN_body.addr.port, port);
 	return buffer.any.OPEN_body.tag;
 }
 

@@ -25,6 +25,24 @@ becomes(const char *text, const char *wanted)
 	assert_string_equal(out, wanted);
 }
 
+/* What is refused reaches the broker readably, and stays refused. */
+static void
+on_record(const char *text, size_t length, const char *wanted)
+{
+	char out[IPC_HOST];
+	char again[IPC_HOST];
+
+	memset(out, '#', sizeof(out));
+	name_for_record(text, length, out);
+	assert_non_null(memchr(out, '\0', sizeof(out)));
+	assert_int_not_equal(out[0], 0);
+	for (size_t i = strlen(out); i < sizeof(out); i++)
+		assert_int_equal(out[i], 0);
+	assert_false(name_canonical(out, strlen(out), again));
+	if (wanted)
+		assert_string_equal(out, wanted);
+}
+
 static void
 refused(const char *text, size_t length)
 {
@@ -35,6 +53,7 @@ refused(const char *text, size_t length)
 		fail_msg("'%s' becomes '%s'", text, out);
 	for (size_t i = 0; i < sizeof(out); i++)
 		assert_int_equal(out[i], '#');
+	on_record(text, length, NULL);
 }
 
 static void
@@ -266,6 +285,55 @@ lengths(void **state)
 	refused(text, 1024);
 }
 
+static void
+as_it_was_written(void **state)
+{
+	(void)state;
+	on_record("127.1", 5, "127.1");
+	on_record("a..b", 4, "a..b");
+	on_record("Host With Blank", 15, "Host With Blank");
+	on_record("a\r\nb\x7f\xff", 6, "a\r\nb\x7f\xff");
+	on_record("", 0, " ...");
+	/* a NUL does not end it */
+	on_record("127.0.0.1\0", 10, "127.0.0.1?");
+	on_record("\0a\0.b", 5, "?a?.b");
+	on_record("\0", 1, "?");
+}
+
+/* What is cut has a mark that no name has, also where its beginning is a good name. */
+static void
+cut_texts(void **state)
+{
+	char text[2000];
+	char wanted[IPC_HOST] = "";
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 49; i < sizeof(text); i += 50)
+		text[i] = '.';
+	memcpy(wanted, text, 255);
+	on_record(text, 255, wanted);
+	memcpy(wanted + 251, " ...", 4);
+	on_record(text, 256, wanted);
+	on_record(text, sizeof(text), wanted);
+	/* within a character: it is left out as a whole */
+	memcpy(text + 250, "\xc3\xbc", 2);
+	memcpy(wanted + 250, " ...\0", 5);
+	on_record(text, sizeof(text), wanted);
+	memcpy(text + 248, "\xf0\x9f\x98\x80", 4);
+	memcpy(wanted + 248, " ...\0\0", 6);
+	on_record(text, sizeof(text), wanted);
+	/* bytes that are no characters at all: about as many stay */
+	memset(text, '\x80', sizeof(text));
+	memset(wanted, '\x80', 248);
+	on_record(text, sizeof(text), wanted);
+	/* blanks and numbers before the cut */
+	memset(text, ' ', sizeof(text));
+	on_record(text, sizeof(text), NULL);
+	memset(text, '1', sizeof(text));
+	on_record(text, sizeof(text), NULL);
+}
+
 int
 main(void)
 {
@@ -277,6 +345,8 @@ main(void)
 		cmocka_unit_test(unicode),
 		cmocka_unit_test(not_unicode_names),
 		cmocka_unit_test(lengths),
+		cmocka_unit_test(as_it_was_written),
+		cmocka_unit_test(cut_texts),
 	};
 
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "policy/check.h"
+#include "policy/host.h"
 #include "policy/special.h"
 #include "tests/unit/policy_make.h"
 
@@ -125,11 +126,12 @@ static void
 test_named(void **state)
 {
 	struct ipc_addr single = v4(8, 8, 8, 8, 443), wide = v4(8, 8, 8, 9, 443);
-	struct ipc_addr inside = v4(10, 0, 0, 1, 443);
+	struct ipc_addr inside = v4(10, 0, 0, 1, 443); /* a range does not mean the server's own */
 
 	assert_true(judge(state, NULL, &single, 443, PROTOCOL_TCP).named);
 	assert_false(judge(state, NULL, &wide, 443, PROTOCOL_TCP).named);
-	assert_true(judge(state, NULL, &inside, 443, PROTOCOL_TCP).named);
+	assert_int_equal(judge(state, NULL, &inside, 443, PROTOCOL_TCP).reason, REASON_NONE);
+	assert_false(judge(state, NULL, &inside, 443, PROTOCOL_TCP).named);
 	assert_false(judge(state, NULL, &inside, 443, PROTOCOL_UDP).named);
 	assert_true(judge(state, "db.internal", &wide, 443, PROTOCOL_TCP).named);
 	assert_int_equal(judge(state, "db.internal", &wide, 443, PROTOCOL_TCP).rule, 3);

@@ -18,7 +18,7 @@
 #define DENIED(d, a) GRANT("'deny':[" d "],'allow':[\n" a "]")
 
 static void
-test_rules(void **state)
+test_members(void **state)
 {
 	static const struct wrong wrong[] = {
 		{GRANT("'allow':{}"), 2, 9, "`allow' must be an array", ""},
@@ -40,6 +40,16 @@ test_rules(void **state)
 		 "`private' is for names", "leave it out"},
 		{DENY("{'to':'a.example:80','private':true}"), 3, 22, "a rule has no `private'",
 		 "to, protocols"},
+	};
+
+	(void)state;
+	CHECK(wrong);
+}
+
+static void
+test_ports(void **state)
+{
+	static const struct wrong wrong[] = {
 		{TO("example.com"), 3, 7, "the port is missing", "example.com:443"},
 		{TO("[::1]"), 3, 7, "the port is missing", ""},
 		{TO(":80"), 3, 7, "the port is missing", ""},
@@ -53,6 +63,16 @@ test_rules(void **state)
 		{TO("example.com:80-80"), 3, 7, "does not rise", "alone"},
 		{TO("example.com:80-"), 3, 7, "no range of ports", ""},
 		{TO("example.com:80,81"), 3, 7, "this is no port", ""},
+	};
+
+	(void)state;
+	CHECK(wrong);
+}
+
+static void
+test_hosts(void **state)
+{
+	static const struct wrong wrong[] = {
 		{TO("2001:db8::1:80"), 3, 7, "too many colons", "brackets"},
 		{TO("[2001:db8::1]/64:80"), 3, 7, "no IPv6 address in brackets", "/32]"},
 		{TO("[127.0.0.1]:80"), 3, 7, "no IPv6 address in brackets", ""},
@@ -96,7 +116,8 @@ test_lint(void **state)
 		{TO("0.0.0.0:80"), 3, 7, "the block `this-network'", ""},
 		{TO("a.example:6665-6669"), 3, 7, "only a rule of its own", "each single port"},
 		{TO("localhost:80"), 3, 7, "localhost is a private address", "private"},
-		{TO("*.localhost:80"), 3, 7, "localhost is a private address", "private"},
+		{TO("x.localhost:80"), 3, 7, "localhost is a private address", "private"},
+		{TO("*.localhost:80"), 3, 7, "only a whole name", "each whole name"},
 		{DENIED(RULE("*.example:443"), RULE("a.example:443")), 3, 7, "it is denied",
 		 "in line 2"},
 		{DENIED("{'to':'*:80-90'}", RULE("a.example:80-81")), 3, 7, "it is denied", ""},
@@ -110,10 +131,10 @@ test_lint(void **state)
 		{AFTER(RULE("*:80"), RULE("*:80")), 4, 7, "shadowed", ""},
 		{AFTER(RULE("*:80"), RULE("8.8.8.0/24:80")), 4, 7, "shadowed", ""},
 		{AFTER(RULE("10.0.0.0/8:80"), RULE("10.1.0.0/16:80")), 4, 7, "shadowed", ""},
-		{AFTER(RULE("10.0.0.0/8:80"), RULE("10.1.0.1:80")), 4, 7, "shadowed", ""},
+		{AFTER(RULE("127.0.0.0/8:80"), RULE("127.1.0.1:80")), 4, 7, "shadowed", ""},
 		{AFTER(RULE("[2a00::/16]:80"), RULE("[2a00:1::/32]:80")), 4, 7, "shadowed", ""},
 		{AFTER(PRIVATE("a.internal:80"), RULE("a.internal:80")), 4, 7, "shadowed", ""},
-		{AFTER(PRIVATE("*.internal:80"), PRIVATE("a.internal:80")), 4, 7, "shadowed", ""},
+		{AFTER(PRIVATE("*.internal:80"), PRIVATE("*.a.internal:80")), 4, 7, "shadowed", ""},
 		{DENY("{'to':'*:25'},\n{'to':'a.example:25'}"), 4, 7, "shadowed", "line 3"},
 		{DENY("{'to':'8.0.0.0/8:*'},\n{'to':'8.8.8.8:22'}"), 4, 7, "shadowed", ""},
 	};
@@ -136,6 +157,9 @@ test_lint_good(void **state)
 		AFTER(RULE("*:80"), "{'to':'*:80','protocols':['udp']}"),
 		AFTER(RULE("0.0.0.0/0:80"), RULE("10.0.0.0/8:80")),
 		AFTER(RULE("8.8.8.0/24:80"), RULE("8.8.8.8:80")),
+		AFTER(RULE("10.0.0.0/8:80"), RULE("10.1.0.1:80")),
+		AFTER(PRIVATE("*.internal:80"), PRIVATE("a.internal:80")),
+		ALLOW(PRIVATE("x.localhost:80")),
 		AFTER(RULE("169.254.0.0/16:80"), RULE("169.254.169.254:80")),
 		AFTER(RULE("192.0.0.0/24:80"), RULE("192.0.0.9:80")),
 		AFTER(RULE("*.example:80"), RULE("example:80")),
@@ -168,8 +192,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_lint),
+		cmocka_unit_test(test_members),   cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_hosts),     cmocka_unit_test(test_lint),
 		cmocka_unit_test(test_lint_good),
 	};
 

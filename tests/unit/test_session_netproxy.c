@@ -49,9 +49,45 @@ test_life_of_a_connection(void **state)
 	play_lost(&p);
 }
 
+/* A request right behind `closed` waits for the place that is about to be free. */
+static void
+test_open_behind_closed(void **state)
+{
+	struct ipc_buffer buffer;
+	struct play p;
+	char text[8];
+	int peer;
+
+	(void)state;
+	play_netproxy(&p, 1);
+	play_text(&p, "{\"t\":\"open\",\"id\":1,\"host\":\"one.example\",\"port\":80}");
+	peer = play_opened(&p, play_take_open(&p, "one.example", 80), 1);
+	play_expect_text(&p, "{\"t\":\"opened\",\"id\":1}");
+	play_text(&p, "{\"t\":\"close\",\"id\":1}");
+	play_expect_text(&p, "{\"t\":\"closed\",\"id\":1}");
+	play_text(&p, "{\"t\":\"open\",\"id\":2,\"host\":\"two.example\",\"port\":80}");
+	play_text(&p, "{\"t\":\"write\",\"id\":2,\"b64\":\"Zmlyc3Q=\"}");
+	play_quiet(&p);
+	/* one more has no place to wait for: the broker refuses it, on record */
+	play_text(&p, "{\"t\":\"open\",\"id\":3,\"host\":\"three.example\",\"port\":80}");
+	play_refused(&p, play_take_open(&p, "three.example", 80), REASON_CHANNELS_LIMIT);
+	play_expect_text(
+		&p, "{\"t\":\"error\",\"id\":3,\"msg\":\"Max concurrent connections exceeded\"}");
+	close(peer);
+	play_take(&p, MSG_END, &buffer);
+	assert_int_equal(buffer.any.END_body.stream, 1);
+	peer = play_opened(&p, play_take_open(&p, "two.example", 80), 2);
+	play_expect_text(&p, "{\"t\":\"opened\",\"id\":2}");
+	assert_int_equal(play_read(peer, text, 5), 5);
+	assert_memory_equal(text, "first", 5);
+	close(peer);
+	play_lost(&p);
+}
+
 static void
 test_peer_ends(void **state)
 {
+	static const struct ipc_addr wanted = {.family = 4, .port = 8080, .ip = {192, 0, 2, 1}};
 	struct ipc_buffer buffer;
 	struct play p;
 	int peer;
@@ -59,7 +95,10 @@ test_peer_ends(void **state)
 	(void)state;
 	play_netproxy(&p, 5);
 	play_text(&p, "{\"t\":\"open\",\"id\":\"a\\\"b\",\"host\":\"192.0.2.1\",\"port\":8080}");
-	peer = play_opened(&p, play_take_open(&p, "192.0.2.1", 8080), 9);
+	play_take(&p, MSG_OPEN, &buffer);
+	assert_string_equal(buffer.any.OPEN_body.host, "");
+	assert_memory_equal(&buffer.any.OPEN_body.addr, &wanted, sizeof(wanted));
+	peer = play_opened(&p, buffer.any.OPEN_body.tag, 9);
 	play_write(peer, "!", 1);
 	close(peer);
 	play_expect_text(&p, "{\"t\":\"opened\",\"id\":\"a\\\"b\"}");
@@ -99,6 +138,74 @@ test_refusal_texts(void **state)
 			 cases[i].text);
 		play_expect_text(&p, wanted);
 	}
+	play_lost(&p);
+}
+
+/* Case 51: the broker is asked, so that its refusal is on record, and its word is told. */
+static void
+test_malformed_names(void **state)
+{
+	static const struct {
+		const char *written; /* within a JSON string */
+		const char *asked;
+		const char *told; /* the same, within a JSON string */
+	} cases[] = {
+		{"127.1", "127.1", "127.1"},
+		{"a b", "a b", "a b"},
+		{"", " ...", " ..."},
+		{"A..Test", "A..Test", "A..Test"},
+		{"a\\u0000b", "a?b", "a?b"},
+		{"a\\r\\n\\u001b\\\"", "a\r\n\x1b\"", "a\\u000d\\u000a\\u001b\\\""},
+	};
+	char text[512];
+	struct play p;
+
+	(void)state;
+	play_netproxy(&p, 5);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"t\":\"open\",\"id\":1,\"host\":\"%s\",\"port\":80}", cases[i].written);
+		play_text(&p, text);
+		play_refused(&p, play_take_open(&p, cases[i].asked, 80), REASON_NAME_INVALID);
+		snprintf(text, sizeof(text),
+			 "{\"t\":\"error\",\"id\":1,\"msg\":\"DNS resolution failed for %s: the "
+			 "destination is not a valid name or address\"}",
+			 cases[i].told);
+		play_expect_text(&p, text);
+		/* and no more than this to whom the grant explains nothing */
+		snprintf(text, sizeof(text),
+			 "{\"t\":\"open\",\"id\":1,\"host\":\"%s\",\"port\":80}", cases[i].written);
+		play_text(&p, text);
+		play_refused(&p, play_take_open(&p, cases[i].asked, 80), REASON_UNAVAILABLE);
+		play_expect_text(&p, "{\"t\":\"error\",\"id\":1,\"msg\":\"Connection failed: the "
+				     "destination is not available\"}");
+	}
+	play_lost(&p);
+}
+
+/* A host as long as a message may be is asked for, cut, and told as it was asked for. */
+static void
+test_long_names(void **state)
+{
+	const size_t n = 100000;
+	char *text = test_malloc(n + 64);
+	char asked[256];
+	char wanted[512];
+	struct play p;
+	int at;
+
+	(void)state;
+	at = sprintf(text, "{\"t\":\"open\",\"id\":1,\"host\":\"");
+	memset(text + at, 'a', n);
+	strcpy(text + (size_t)at + n, "\",\"port\":80}");
+	memset(asked, 'a', 251);
+	strcpy(asked + 251, " ...");
+	snprintf(wanted, sizeof(wanted), "DNS resolution failed for %s: the destination", asked);
+	play_netproxy(&p, 5);
+	play_text(&p, text);
+	play_refused(&p, play_take_open(&p, asked, 80), REASON_NAME_INVALID);
+	assert_non_null(strstr((const char *)play_next(&p)->bytes, wanted));
+	test_free(text);
 	play_lost(&p);
 }
 
@@ -212,8 +319,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_a_connection),
+		cmocka_unit_test(test_open_behind_closed),
 		cmocka_unit_test(test_peer_ends),
 		cmocka_unit_test(test_refusal_texts),
+		cmocka_unit_test(test_malformed_names),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_explained_address),
 		cmocka_unit_test(test_authentication),
 		cmocka_unit_test(test_cut),

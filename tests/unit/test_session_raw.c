@@ -142,11 +142,68 @@ test_refusals(void **state)
 	}
 }
 
+/* A malformed name is asked for all the same: the broker refuses it, on record. */
 static void
-test_bad_destination(void **state)
+test_bad_names(void **state)
 {
-	static const char *const targets[] = {"/raw/0x7f.1/80", "/raw/127.1/80",
-					      "/raw/good.example/0", "/raw/a%20b/80"};
+	static const char *const cases[][2] = {
+		{"/raw/0x7f.1/80", "0x7f.1"},
+		{"/raw/127.1/80", "127.1"},
+		{"/raw/A%20b/80", "A b"},
+		{"/raw/a%ff/80", "a\xff"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct play p;
+
+		play_begin(&p, true);
+		play_upgrade(&p, cases[i][0], "", NULL);
+		play_grant(&p, 1, MIB);
+		play_refused(&p, play_take_open(&p, cases[i][1], 80), REASON_NAME_INVALID);
+		play_expect_close(&p, 4003, "name-invalid: ");
+		play_frame(&p, 0x88, "\x0f\xa3", 2);
+		play_expect_eof(&p);
+		play_expect_counts(&p, 4003, 0);
+		play_end(&p, WORKER_DONE);
+	}
+}
+
+static void
+test_long_names(void **state)
+{
+	char target[2100] = "/raw/";
+	char asked[256];
+	struct play p;
+
+	(void)state;
+	memset(target + 5, 'a', 1023);
+	strcpy(target + 5 + 1023, "/80");
+	memset(asked, 'a', 251);
+	strcpy(asked + 251, " ...");
+	play_begin(&p, true);
+	play_upgrade(&p, target, "", NULL);
+	play_grant(&p, 1, MIB);
+	play_refused(&p, play_take_open(&p, asked, 80), REASON_UNAVAILABLE);
+	play_expect_close(&p, 4004, "unavailable: ");
+	play_end(&p, WORKER_DONE);
+	/* of one that is longer than a target holds, nothing is left */
+	memset(target + 5, 'a', 2000);
+	strcpy(target + 5 + 2000, "/80");
+	play_begin(&p, true);
+	play_upgrade(&p, target, "", NULL);
+	play_grant(&p, 1, MIB);
+	play_refused(&p, play_take_open(&p, " ...", 80), REASON_NAME_INVALID);
+	play_expect_close(&p, 4003, "name-invalid: ");
+	play_end(&p, WORKER_DONE);
+}
+
+/* No message can ask for such a port. */
+static void
+test_bad_ports(void **state)
+{
+	static const char *const targets[] = {"/raw/good.example/0", "/raw/good.example/65536",
+					      "/raw/good.example/080", "/raw/127.1/x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
@@ -319,7 +376,9 @@ main(void)
 		cmocka_unit_test(test_half_close_by_client),
 		cmocka_unit_test(test_half_close_by_peer),
 		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_bad_destination),
+		cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_bad_ports),
 		cmocka_unit_test(test_violations),
 		cmocka_unit_test(test_client_lost_is_flushed),
 		cmocka_unit_test(test_everything_at_once),

@@ -9,7 +9,6 @@
 #include "worker/name.h"
 #include "worker/session.h"
 
-#define HOST_MOST     255U           /* bytes of a host as a client writes it */
 #define WAITING_BYTES STREAM_UP_MARK /* most that may be written before opened */
 #define WAITING       1024U          /* and in so many messages */
 #define TLS_PORT      443U           /* the proxy speaks TLS there, in this dialect */
@@ -100,16 +99,14 @@ read_destination(struct session *s, const struct json_object *request,
 				   "Invalid port: a whole number from 1 to 65535 is needed");
 		return false;
 	}
-	if (json_string(request, "host", HOST_MOST, &host, &length) != JSON_RIGHT) {
-		netproxy_say_error(s, &c->id, "Invalid host: a string of 1 to 255 bytes is needed");
+	if (json_string(request, "host", s->granted.message_bytes, &host, &length) != JSON_RIGHT) {
+		netproxy_say_error(s, &c->id, "Invalid host: a string is needed");
 		return false;
 	}
 	c->port = (uint16_t)port;
-	if (!name_canonical(host, length, c->host)) {
-		netproxy_say_error(s, &c->id, "DNS resolution failed for %.*s: %s", (int)length,
-				   host, reason_sentence(REASON_NAME_INVALID));
-		return false;
-	}
+	/* What is no destination is refused by the broker, on record. */
+	if (!name_canonical(host, length, c->host))
+		name_for_record(host, length, c->host);
 	return true;
 }
 

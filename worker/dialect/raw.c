@@ -15,8 +15,8 @@
 #include "worker/session.h"
 
 struct raw {
-	char host[IPC_HOST]; /* empty: not a valid destination */
-	uint16_t port;
+	char host[IPC_HOST];
+	uint16_t port; /* 0: not a valid one */
 	bool eof_message;
 	bool client_ended;
 	bool peer_ended;
@@ -32,8 +32,9 @@ begin(struct session *s, const struct target *target, const char *query, size_t 
 	size_t length;
 
 	raw->port = target->port;
+	/* What is no destination is refused by the broker, on record. */
 	if (!name_canonical(target->host, target->host_length, raw->host))
-		raw->host[0] = '\0';
+		name_for_record(target->host, target->host_length, raw->host);
 	raw->eof_message =
 		target_query(query, n, "eof", value, sizeof(value), &length) == TARGET_FOUND &&
 		strcmp(value, "message") == 0;
@@ -44,7 +45,7 @@ granted(struct session *s)
 {
 	struct raw *raw = s->mine;
 
-	if (!raw->host[0] || !raw->port) {
+	if (!raw->port) {
 		session_close_reason(s, REASON_NAME_INVALID);
 		return;
 	}
