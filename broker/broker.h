@@ -34,7 +34,7 @@
 #define STREAMS_MOST  65536
 #define ACCOUNTS_MOST 32768
 #define TICK_MS       50   /* between two looks at what is due */
-#define REFUSAL       10   /* messages of its worker's share that a refusal takes */
+#define REQUEST       10   /* messages of its worker's share that a request takes */
 #define RECORDS_MOST  4096 /* that the auditor has not stored yet */
 
 /* Something in epoll: a channel to a program, or a bare descriptor. */
@@ -44,8 +44,8 @@ struct peer {
 	enum ipc_way way;         /* and the state by which the table judges it */
 	enum ipc_state state;
 	void (*ready)(struct peer *peer); /* may be called although nothing is there */
-	uint32_t messages; /* of a worker, in this tick */
-	bool waits;        /* for the next one, and is not in epoll */
+	uint32_t messages;                /* of a worker, in this tick */
+	bool waits;                       /* for the next one, and is not in epoll */
 };
 
 /* What is counted for one subject of one grant, over all its sessions. */
@@ -170,7 +170,8 @@ void peer_close(struct peer *peer);
  * peer_message() - a channel's ready(): receive one message, judge it by the table,
  * serve it. An illegal one, or the end of the channel, is peer_gone(). A worker that
  * says more than its share is not heard until the next tick, so that its channel
- * fills; each refusal takes from that share as much as REFUSAL messages.
+ * fills; each request takes from that share as much as REQUEST messages,
+ * whatever becomes of it.
  */
 void peer_message(struct peer *peer);
 
@@ -270,7 +271,8 @@ void session_stop(struct session *session, enum reason reason, uint32_t grace_ms
 /**
  * session_kill() - cut a session now: streams shut down and recorded, channel
  * closed, the listener told to end the worker. The session is DEAD until the
- * listener says how the worker ended; without a listener, until the next tick.
+ * listener says how the worker ended. Without a listener its slot can be free, and
+ * zeroed, when this returns.
  */
 void session_kill(struct session *session, enum reason reason);
 
@@ -364,7 +366,7 @@ bool dial_own(const struct ipc_addr *addr);
 void stream_watch(struct stream *stream);
 
 /**
- * stream_stall() - shut a live stream down: nothing can be put on record. Its end is
+ * stream_stall() - reset a live stream: nothing can be put on record. Its end is
  * recorded when that is possible again.
  */
 void stream_stall(struct stream *stream);

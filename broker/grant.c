@@ -25,8 +25,9 @@ account_of(const struct ipc_record *facts)
 	key += facts->subject[0]
 		       ? image_checksum(facts->subject, IPC_SUBJECT)
 		       : image_checksum(facts->client.ip, facts->client.family == 6 ? 8 : 4);
-	for (uint64_t i = 0; i < NEAR; i++) {
-		struct account *account = &broker.accounts[(key + i) % ACCOUNTS_MOST];
+	/* Nobody can work out who is near whom: the place depends on a secret. */
+	for (uint64_t at = key * (broker.instance | 1) >> 40, end = at + NEAR; at < end; at++) {
+		struct account *account = &broker.accounts[at % ACCOUNTS_MOST];
 
 		if (account->key == key)
 			return account;

@@ -2,7 +2,7 @@
 #include "broker/broker.h"
 
 #define STOP_MS 2000
-#define SHARE   100  /* messages of a worker in a tick; what is more waits in its channel */
+#define SHARE   250  /* messages of a worker in a tick; what is more waits in its channel */
 #define VERIFY  16   /* that the authenticator's channel takes at once, and more */
 #define STALL   5000 /* ms that streams live on while no record can be made */
 
@@ -59,8 +59,8 @@ must_wait(struct peer *peer)
 {
 	if (peer->channel != IPC_SESSION)
 		return false;
-	peer->waits =
-		++peer->messages > SHARE || (peer->state == IPC_NEW && broker.verifying >= VERIFY);
+	peer->waits = ++peer->messages > SHARE ||
+		      (peer->messages && peer->state == IPC_NEW && broker.verifying >= VERIFY);
 	if (peer->waits)
 		(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, peer->fd, NULL);
 	return peer->waits;

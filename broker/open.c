@@ -12,7 +12,6 @@ stream_refuse(struct stream *stream, enum reason reason)
 	bool maps_the_inside = reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE;
 
 	dial_stop(stream);
-	stream->session->peer.messages += REFUSAL;
 	record_new(EVENT_REFUSED, reason, &stream->record);
 	stream->reason = reason;
 	stream->state = STREAM_REFUSED;
@@ -41,7 +40,7 @@ stream_due(struct stream *stream)
 	} else if (stream->state == STREAM_ENDING) {
 		stream_linger(stream);
 	} else {
-		stream_end(stream, REASON_NONE, false);
+		stream_end(stream, stream->reason, true);
 		(void)session_tell(session, &refused, sizeof(refused), -1);
 	}
 }
@@ -54,20 +53,6 @@ stream_find(struct session *session, uint32_t id, enum stream_state state)
 	while (stream && (stream->record.stream != id || stream->state != state))
 		stream = LIST_NEXT(stream, next);
 	return stream;
-}
-
-void
-open_stored(struct stream *stream)
-{
-	struct ipc_opened opened = {
-		{MSG_OPENED}, stream->tag, stream->record.stream, stream->record.peer};
-
-	if (session_tell(stream->session, &opened, sizeof(opened), stream->fd) < 0)
-		return;
-	stream->state = STREAM_LIVE;
-	stream->since_ms = broker.now;
-	stream->record.mono_ns = broker.now * 1000000;
-	stream_watch(stream);
 }
 
 /* Puts what decided on record. @addr: NULL asks whether any address could do. */
@@ -94,6 +79,24 @@ judge(struct stream *stream, const struct ipc_addr *addr)
 	if (addr && !verdict.reason && !verdict.named && dial_own(addr))
 		return REASON_OWN_ADDRESS;
 	return verdict.reason;
+}
+
+void
+open_stored(struct stream *stream)
+{
+	struct ipc_opened opened = {
+		{MSG_OPENED}, stream->tag, stream->record.stream, stream->record.peer};
+
+	/* What the policy that is in force now forbids does not leave: it ends at the tick. */
+	stream->due = broker.now;
+	stream->reason = judge(stream, &stream->record.peer);
+	if (stream->reason ||
+	    session_tell(stream->session, &opened, sizeof(opened), stream->fd) < 0)
+		return;
+	stream->state = STREAM_LIVE;
+	stream->since_ms = broker.now;
+	stream->record.mono_ns = broker.now * 1000000;
+	stream_watch(stream);
 }
 
 void
@@ -185,6 +188,7 @@ stream_new(struct session *session, const struct ipc_open *open)
 	else
 		return NULL;
 	stream->session = session;
+	session->peer.messages += REQUEST - 1;
 	stream->since_ms = broker.now;
 	stream->tag = open->tag;
 	stream->by_name = !open->addr.family;
@@ -232,10 +236,8 @@ grant_open(struct peer *peer, const union ipc_any *any)
 		return;
 	}
 	memcpy(lookup.host, open->host, IPC_HOST);
-	if (!reason && !name_ok(open->host))
-		reason = REASON_NAME_INVALID;
 	if (!reason)
-		reason = judge(stream, NULL);
+		reason = name_ok(open->host) ? judge(stream, NULL) : REASON_NAME_INVALID;
 	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
 		reason = REASON_RESOLVER_LOST;
 	if (reason)

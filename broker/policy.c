@@ -9,6 +9,8 @@ const struct image_header policy_none = {.limits = {0, 16, 16, 10000, 0}};
 void
 policy_load(void)
 {
+	broker.reload = 0; /* one that is asked for from now on is another one */
+
 	/* A private copy: what the file's owner does to it later changes nothing here. */
 	char *room =
 		mmap(NULL, IMAGE_MOST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -16,15 +18,13 @@ policy_load(void)
 	struct policy next;
 	const char *why = n < 0 ? "it cannot be read" : image_open(&next, room, (size_t)n);
 
-	broker.reload = 0;
 	if (!why && mprotect(room, IMAGE_MOST, PROT_READ) < 0)
 		why = "no memory";
 	if (why) {
 		(void)munmap(room, IMAGE_MOST);
 		record_new(EVENT_POLICY, REASON_NO_POLICY, NULL);
-		errno = 0;
-		(void)fail("the policy image is refused (%s): %s", why,
-			   broker.generation ? "the one in force stays" : "everything is denied");
+		(void)log_put("<3>", 0, "the policy image is refused (%s): %s", why,
+			      broker.generation ? "the old one stays" : "everything is denied");
 		return;
 	}
 	if (broker.generation)

@@ -2,6 +2,7 @@
 #include "broker/broker.h"
 
 #define CUT_MS     500  /* from the word to a worker to its end by force */
+#define SAY_MS     1000 /* between two words to the listener on one session */
 #define WORD_MS    5000 /* for the listener's word on a worker that must have ended */
 #define LAST_WORDS 1024 /* messages that are read of a worker that is gone */
 
@@ -48,7 +49,7 @@ bury(struct session *session)
 {
 	enum reason reason = session->reason ? session->reason : session->record.end.reason;
 
-	session->due = broker.now + TICK_MS;
+	session->due = broker.now + SAY_MS;
 	if (broker.now < session->ends_ms) {
 		(void)listener_tell(MSG_SESSION_KILL, session);
 	} else if (LIST_EMPTY(&session->streams)) {
@@ -71,16 +72,16 @@ session_due(struct session *session)
 }
 
 void
-session_new(struct peer *peer, const union ipc_any *any)
+session_new(struct peer *peer UNUSED, const union ipc_any *any)
 {
 	const struct ipc_session_open *open = &any->SESSION_OPEN_body;
 	struct session *session = session_find(0);
 
 	if (!session && broker.sessions_used < SESSIONS_MOST)
 		session = &broker.sessions[broker.sessions_used++];
+	/* Without a place, the end of its channel ends the worker. */
 	if (!session || session_find(open->session)) {
 		close(broker.passed);
-		peer_gone(peer, REASON_PROTOCOL);
 		return;
 	}
 	broker.ids[session - broker.sessions] = open->session;
@@ -104,9 +105,12 @@ session_stop(struct session *session, enum reason reason, uint32_t grace_ms)
 {
 	struct ipc_drain drain = {{MSG_DRAIN}, reason, grace_ms, 0};
 
-	if (session->peer.state >= IPC_DRAIN || !session->peer.state)
+	/* What ends it sooner holds, also while it drains for another reason. */
+	if (session->peer.state >= IPC_DEAD || !session->peer.state ||
+	    (session->due && session->due <= broker.now + grace_ms))
 		return;
-	session_state(session, IPC_DRAIN);
+	if (session->peer.state < IPC_DRAIN)
+		session_state(session, IPC_DRAIN);
 	session->reason = session->ends_with = reason;
 	session->due = broker.now + grace_ms;
 	(void)session_tell(session, &drain, sizeof(drain), -1);
@@ -132,9 +136,10 @@ session_kill(struct session *session, enum reason reason)
 	peer_close(&session->peer);
 	if (session->account)
 		session->account->sessions--;
-	session->record.end =
-		(struct ipc_session_end){.reason = REASON_LISTENER_LOST, .exit_code = -1};
-	session->ends_ms = broker.now + (broker.peers[IPC_LISTENER].fd < 0 ? 0 : WORD_MS);
+	session->record.end = (struct ipc_session_end){{0}, REASON_LISTENER_LOST, 0, -1, 0, 0, 0};
+	/* At the broker's own end nobody is awaited. */
+	session->ends_ms =
+		broker.stop || broker.peers[IPC_LISTENER].fd < 0 ? 0 : broker.now + WORD_MS;
 	bury(session);
 }
 
@@ -146,7 +151,7 @@ session_end(struct peer *peer UNUSED, const union ipc_any *any)
 
 	/* The worker is gone: what it said last is still in its channel. */
 	for (int i = 0; session && i < LAST_WORDS && session->peer.fd >= 0 && record_room(); i++) {
-		session->peer.messages = 0;
+		session->peer.messages = UINT32_MAX; /* it waits for nobody any more */
 		peer_message(&session->peer);
 	}
 	if (!session)

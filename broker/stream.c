@@ -29,6 +29,8 @@ look(struct stream *stream)
 	bool taken;
 
 	(void)getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	if (!info.tcpi_bytes_acked && !info.tcpi_bytes_received)
+		return info; /* a reset cleared them: what was read before holds */
 	acked = info.tcpi_bytes_acked ? info.tcpi_bytes_acked - 1 : 0;
 	sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
 	taken = FIN_TAKEN & 1U << info.tcpi_state || (info.tcpi_state == CLOSED && acked > sent);
@@ -40,6 +42,16 @@ look(struct stream *stream)
 	record->rtt_us = info.tcpi_rtt;
 	record->retransmits = info.tcpi_total_retrans;
 	return info;
+}
+
+/* A stream that is broken is reset, with no end before it, which also clears the counts. */
+static void
+reset(struct stream *stream)
+{
+	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	(void)look(stream);
+	(void)connect(stream->fd, &nobody, sizeof(nobody));
 }
 
 void
@@ -82,7 +94,7 @@ stream_stall(struct stream *stream)
 	if (stream->state != STREAM_LIVE)
 		return;
 	(void)session_tell(stream->session, &cut, sizeof(cut), -1);
-	(void)shutdown(stream->fd, SHUT_RDWR);
+	reset(stream);
 	stream->state = STREAM_ENDING;
 	stream->reason = cut.reason;
 	stream->since_ms = stream->due = broker.now;
@@ -132,20 +144,14 @@ void
 stream_end(struct stream *stream, enum reason reason, bool abort)
 {
 	struct session *session = stream->session;
-	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
 	dial_stop(stream);
 	if (stream->state >= STREAM_RECORDED) {
-		/*
-		 * First dead for every copy of it, then counted, then free. A stream that
-		 * is broken is reset, with no end before it, which also clears the counts.
-		 */
-		if (!abort)
-			(void)shutdown(stream->fd, SHUT_RDWR);
-		(void)look(stream);
+		/* First dead for every copy of it, then counted, then free. */
 		if (abort)
-			(void)connect(stream->fd, &nobody, sizeof(nobody));
+			reset(stream);
 		(void)shutdown(stream->fd, SHUT_RDWR);
+		(void)look(stream);
 		record_new(EVENT_STREAM_END, reason, &stream->record);
 		session->record.bytes_up += stream->record.bytes_up;
 		session->record.bytes_down += stream->record.bytes_down;

@@ -16,9 +16,10 @@
 #include "seccomp/install.h"
 
 struct confinement {
-	rlim_t descriptors;   /* RLIMIT_NOFILE; 0 leaves the inherited one */
-	rlim_t address_space; /* RLIMIT_AS in bytes; 0 leaves the inherited one */
-	rlim_t file_bytes;    /* RLIMIT_FSIZE; 0 forbids writing files, RLIM_INFINITY leaves it */
+	/* Each is lowered to this, or raised to the inherited hard limit if that is less. */
+	rlim_t descriptors;       /* RLIMIT_NOFILE; 0: the hard limit */
+	rlim_t address_space;     /* RLIMIT_AS in bytes; 0: the hard limit */
+	rlim_t file_bytes;        /* RLIMIT_FSIZE; 0 forbids writing files; RLIM_INFINITY */
 	void (*files)(int rules); /* what may be opened: one of the two below, or NULL: nothing */
 	bool tcp; /* may connect and bind TCP: the broker, the resolver; refused elsewhere */
 	const struct filter *filter;

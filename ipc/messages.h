@@ -10,7 +10,8 @@
  *
  * No message of a worker holds a path, a pattern, a tenant, a session number or
  * a pointer-sized field: the channel is the identity. Text fields are bounded,
- * NUL-terminated and zero-filled behind the NUL (ipc_text_ok() checks it).
+ * NUL-terminated and zero-filled behind the NUL (ipc_text_ok() checks it, where the
+ * text is judged: a name in the broker, a handshake's in the authenticator).
  */
 #ifndef SOCKWARD_IPC_MESSAGES_H
 #define SOCKWARD_IPC_MESSAGES_H

@@ -201,6 +201,18 @@ answer_now(struct serve_client *client, struct ipc_addresses *answer, uint32_t r
 	return serve_answer(client, answer, sizeof(*answer));
 }
 
+/* One session does not take the whole queue. */
+static unsigned int
+waiting_of(const struct resolver *resolver, uint64_t session)
+{
+	const struct query *query;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(query, &resolver->waiting, next)
+	n += query->answer.session == session;
+	return n;
+}
+
 int
 queue_message(struct resolver *resolver, struct serve_client *client, const union ipc_any *any)
 {
@@ -214,7 +226,7 @@ queue_message(struct resolver *resolver, struct serve_client *client, const unio
 	if (!ipc_text_ok(asked->host, sizeof(asked->host)) ||
 	    policy_host(asked->host, name, &number) != HOST_NAME)
 		return answer_now(client, &answer, REASON_NAME_INVALID);
-	if (!query)
+	if (!query || waiting_of(resolver, asked->session) >= WAITING_MOST)
 		return answer_now(client, &answer, REASON_NAME_FAILED);
 	TAILQ_REMOVE(&resolver->free, query, next);
 	query->client = client;

@@ -15,6 +15,7 @@
 #define QUERIES_MOST 1024
 #define LOOKUPS_MOST 64    /* processes at once */
 #define SESSION_MOST 4     /* of these for one session */
+#define WAITING_MOST 64    /* questions of one session that wait */
 #define DEADLINE_MS  10000 /* from question to answer */
 
 struct query {

@@ -3,6 +3,7 @@
 # sanitizers or coverage cannot serve: its programs would need other filters.
 E2E_TESTS = \
 	tests/e2e/test_broker.py \
+	tests/e2e/test_broker_ends.py \
 	tests/e2e/test_worker.py \
 	tests/e2e/test_connect_client.py \
 	tests/e2e/test_http.py \

@@ -397,30 +397,6 @@ class HandOver(unittest.TestCase):
             numbers = [r["number"] for r in b.of(session, "granted")]
             self.assertEqual(numbers, [numbers[0]] * 2)
 
-    def test_216_without_room_for_records_streams_end(self):
-        """Nothing can be put on record for five seconds: what is live is shut down."""
-        server, port = target()
-        with brokerbox.Broker(policy()) as b:
-            session = b.session()
-            many = [b.session() for _ in range(60)]
-            _, (fd,) = self.open_stream(b, session, port)
-            far = server.accept()[0]
-            far.settimeout(60)
-            b.store = False
-            for tag in range(60):
-                for one in many:
-                    b.ends[one].send(open_("no.such.rule", 80, tag))
-            self.assertEqual(far.recv(1), b"", "it is shut down")
-            b.store = True
-            b.pump(until=lambda: b.of(session, "stream-end"))
-            self.assertEqual(b.of(session, "stream-end")[0]["reason"], "auditor-lost")
-            b.pump(until=lambda: sum(len(b.of(one, "refused")) for one in many) == 3600)
-            self.assertTrue(b.alive(session))
-            message, _ = receive_fd(b.ends[session])
-            self.assertEqual(struct.unpack_from("=I", message)[0], number_of("CUT"))
-            os.close(fd)
-            far.close()
-
     def test_without_an_auditor_nothing_is_granted(self):
         server, port = target()
         with brokerbox.Broker(policy()) as b:

@@ -217,7 +217,7 @@ class Resolver(unittest.TestCase):
         while len(seen) < count and time.monotonic() - began < 20:
             try:
                 while sent < count:
-                    self.channel.send(wire.lookup("hang.test", sent))
+                    self.channel.send(wire.lookup("hang.test", sent, session=1 + sent % 40))
                     sent += 1
             except BlockingIOError:
                 pass
@@ -232,6 +232,15 @@ class Resolver(unittest.TestCase):
         self.assertEqual(at_once, count - 1024)
         self.channel.settimeout(15)
         time.sleep(1)
+        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
+
+    def test_125_one_session_does_not_fill_the_queue(self):
+        for tag in range(200):
+            self.channel.send(wire.lookup("hang.test", tag, session=7))
+        self.channel.settimeout(5)
+        seen = {wire.unpack(self.channel.recv(4096))[1][0] for _ in range(132)}
+        self.assertEqual(len(seen), 132, "4 are under way, 64 wait, the others are answered")
+        self.assertGreaterEqual(min(seen), 64)
         self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
 
     def test_a_client_that_does_not_read(self):

@@ -152,6 +152,10 @@ one_session_has_its_share(void **state)
 {
 	(void)state;
 	ask(1, 200);
+	/* Of what waits, too. */
+	assert_int_equal(test.answers, 200 - WAITING_MOST);
+	assert_int_equal(test.last.reason, REASON_NAME_FAILED);
+	test.answers = 0;
 	ask(2, 1);
 	ask(3, 10);
 	queue_turn(&test.resolver);
@@ -167,7 +171,7 @@ one_session_has_its_share(void **state)
 	/* What is kept waiting is answered at its deadline. */
 	test.now += DEADLINE_MS;
 	queue_turn(&test.resolver);
-	assert_int_equal(test.answers, 211);
+	assert_int_equal(test.answers, WAITING_MOST + 11);
 	assert_int_equal(count(&test.resolver.free), QUERIES_MOST);
 }
 
