@@ -103,7 +103,8 @@ struct stream {
 	int fd;             /* the duplicate */
 	uint32_t tag;       /* the worker's; ours is record.stream */
 	bool by_name;
-	uint8_t n; /* addresses that may be dialled */
+	uint32_t ttl_s; /* of its addresses */
+	uint8_t n;      /* addresses that may be dialled */
 	uint8_t dialled;
 	uint8_t failed;
 	struct ipc_addr addrs[IPC_ADDRESSES];
@@ -113,7 +114,6 @@ struct stream {
 
 struct broker {
 	int epoll;
-	int epoll_few;                /* what is served while too many records wait */
 	uint64_t now;                 /* ms, taken once a turn of the loop */
 	uint64_t retry_ms;            /* of the helpers */
 	uint64_t room_ms;             /* since then no record can be made; or now */
@@ -126,8 +126,10 @@ struct broker {
 	struct peer door;
 	struct peer peers[IPC_AUDITOR + 1]; /* by channel: the listener, the helpers */
 
-	struct policy policy; /* without an image, one that denies everything */
-	uint32_t generation;  /* 0: no image */
+	struct policy policy;                   /* without an image, one that denies everything */
+	uint32_t generation;                    /* 0: no image */
+	_Alignas(8) char images[2][IMAGE_MOST]; /* by generation; pages that are not used cost
+						   nothing */
 
 	struct session sessions[SESSIONS_MOST];
 	uint64_t ids[SESSIONS_MOST]; /* of the sessions in these slots; 0: free */

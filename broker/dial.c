@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -19,7 +20,7 @@ to_kernel(const struct ipc_addr *addr, struct sockaddr_in6 *to)
 	return v4 ? sizeof(struct sockaddr_in) : sizeof(*to);
 }
 
-/* An end of a socket; family 0 when it has none. */
+/* An end of a socket; the unspecified address when it has none. */
 static struct ipc_addr
 end_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
 {
@@ -27,8 +28,7 @@ end_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
 	socklen_t size = sizeof(name);
 	struct ipc_addr addr = {0};
 
-	if (name_of(fd, (struct sockaddr *)&name, &size) < 0)
-		return addr;
+	(void)name_of(fd, (struct sockaddr *)&name, &size);
 	addr.family = name.sin6_family == AF_INET ? 4 : 6;
 	addr.port = ntohs(name.sin6_port);
 	memcpy(addr.ip, (char *)&name + (addr.family == 4 ? V4_AT : V6_AT),
@@ -51,22 +51,6 @@ dial_own(const struct ipc_addr *addr)
 }
 
 static void
-attempt_failed(struct stream *stream, int error)
-{
-	static const enum reason reasons[] = {
-		[ECONNREFUSED] = REASON_PEER_REFUSED, [ETIMEDOUT] = REASON_TIMEOUT,
-		[ENETUNREACH] = REASON_UNREACHABLE,   [EHOSTUNREACH] = REASON_UNREACHABLE,
-		[EADDRNOTAVAIL] = REASON_UNREACHABLE, [EMFILE] = REASON_RESOURCES,
-		[ENFILE] = REASON_RESOURCES,          [ENOBUFS] = REASON_RESOURCES,
-		[ENOMEM] = REASON_RESOURCES,          [ENOSPC] = REASON_RESOURCES,
-	};
-	bool known = error < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[error];
-
-	stream->reason = known ? reasons[error] : REASON_CONNECT_FAILED;
-	stream->failed++;
-}
-
-static void
 attempt_ready(struct peer *peer)
 {
 	struct attempt *attempt = container_of(peer, struct attempt, peer);
@@ -79,7 +63,8 @@ attempt_ready(struct peer *peer)
 	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	if (error) {
 		peer_close(peer);
-		attempt_failed(stream, error);
+		stream->reason = REASON_ERRNO + (unsigned int)error;
+		stream->failed++;
 		dial_next(stream);
 		return;
 	}
@@ -91,35 +76,55 @@ attempt_ready(struct peer *peer)
 	stream_connected(stream, fd, memcmp(&far, judged, sizeof(far)) == 0);
 }
 
+/*
+ * A datagram socket on a near port that the session has already. What comes from
+ * anybody before it is connected is dropped.
+ */
+static int
+share_port(int fd, const struct sockaddr_in6 *to, uint16_t port)
+{
+	struct sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
+	struct sock_fprog nothing = {1, &none};
+	struct sockaddr_in6 near = {.sin6_family = to->sin6_family, .sin6_port = htons(port)};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) |
+	       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) |
+	       bind(fd, (struct sockaddr *)&near, sizeof(near));
+}
+
 /* Makes the socket with all that its worker may not set, and begins to connect it. */
 static bool
 attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 {
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, 60},
-		{IPPROTO_TCP, TCP_USER_TIMEOUT, 60000 /* ms */},
-	};
+	static const int options[][3] = {{IPPROTO_TCP, TCP_NODELAY, 1},
+					 {SOL_SOCKET, SO_KEEPALIVE, 1},
+					 {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+					 {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000 /* ms */}};
 	struct attempt *attempt = &stream->attempts[i];
 	struct sockaddr_in6 to;
 	socklen_t size = to_kernel(&stream->addrs[i], &to);
-	int fd = socket(to.sin6_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool udp = stream->record.protocol == PROTOCOL_UDP;
+	int type = udp ? SOCK_DGRAM : SOCK_STREAM;
+	int fd = socket(to.sin6_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool bad = fd < 0;
 
 	*attempt = (struct attempt){{.fd = -1, .ready = attempt_ready}, stream};
-	for (size_t j = 0; !bad && j < sizeof(options) / sizeof(options[0]); j++)
-		bad = setsockopt(fd, options[j].level, options[j].name, &options[j].value,
-				 sizeof(int)) < 0;
+	for (size_t j = 0; !bad && !udp && j < sizeof(options) / sizeof(options[0]); j++)
+		bad = setsockopt(fd, options[j][0], options[j][1], &options[j][2], sizeof(int)) < 0;
 	if (!bad && pace)
 		bad = setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pace, sizeof(pace)) < 0;
+	if (!bad && stream->record.local.family)
+		bad = share_port(fd, &to, stream->record.local.port) < 0;
 	if (!bad)
 		bad = connect(fd, (struct sockaddr *)&to, size) < 0 && errno != EINPROGRESS;
+	/* From now on, and not before, its port can be shared; until then it is nobody's. */
+	if (!bad && udp)
+		bad = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
 	if (!bad && peer_open(&attempt->peer, fd, EPOLLOUT) == 0)
 		return true;
-	attempt_failed(stream, errno);
+	stream->reason = REASON_ERRNO + (unsigned int)errno;
+	stream->failed++;
 	if (bad && fd >= 0)
 		close(fd);
 	return false;

@@ -5,9 +5,7 @@
 
 #define RETRY_MS 200
 
-static const char *const paths[] = {[IPC_RESOLVER] = "resolver.sock",
-				    [IPC_AUTHENTICATOR] = "authenticator.sock",
-				    [IPC_AUDITOR] = "auditor.sock"};
+static const char *const paths[] = {"resolver.sock", "authenticator.sock", "auditor.sock"};
 
 bool
 listener_tell(uint32_t type, const struct session *session)
@@ -73,14 +71,13 @@ void
 links_keep(void)
 {
 	struct ipc_audit_hello hello = {{MSG_AUDIT_HELLO}, IPC_VERSION, broker.instance};
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &broker.peers[IPC_AUDITOR]};
 
 	if (broker.now < broker.retry_ms)
 		return;
 	broker.retry_ms = broker.now + RETRY_MS;
 	for (enum ipc_channel i = IPC_RESOLVER; i <= IPC_AUDITOR; i++) {
 		struct peer *peer = &broker.peers[i];
-		int fd = peer->fd < 0 ? fds_connect(paths[i], SOCK_SEQPACKET) : -1;
+		int fd = peer->fd < 0 ? fds_connect(paths[i - IPC_RESOLVER], SOCK_SEQPACKET) : -1;
 
 		if (fd < 0)
 			continue;
@@ -88,8 +85,7 @@ links_keep(void)
 			-1,           i, IPC_TELL, i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN,
 			peer_message, 0, false};
 		if (peer_open(peer, fd, EPOLLIN) == 0 && i == IPC_AUDITOR &&
-		    (epoll_ctl(broker.epoll_few, EPOLL_CTL_ADD, fd, &event) < 0 ||
-		     ipc_post(fd, &hello, sizeof(hello)) < 0))
+		    ipc_post(fd, &hello, sizeof(hello)) < 0)
 			peer_gone(peer, REASON_RESOURCES);
 		listener_greet();
 	}

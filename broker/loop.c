@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
+#include <poll.h>
+
 #define STOP_MS 2000
 #define SHARE   250  /* messages of a worker in a tick; what is more waits in its channel */
 #define VERIFY  16   /* that the authenticator's channel takes at once, and more */
@@ -66,18 +68,6 @@ must_wait(struct peer *peer)
 	return peer->waits;
 }
 
-/* Served again, at each tick. */
-static void
-serve_again(struct session *session)
-{
-	struct peer *peer = &session->peer;
-
-	if (peer->waits && peer->fd >= 0 && peer_open(peer, peer->fd, EPOLLIN) < 0)
-		session_kill(session, REASON_RESOURCES);
-	peer->messages = 0;
-	peer->waits = false;
-}
-
 void
 peer_message(struct peer *peer)
 {
@@ -101,14 +91,19 @@ peer_message(struct peer *peer)
 	explicit_bzero(&buffer, got.length); /* it may have held a token */
 }
 
-/* What is due while too many records wait comes later. */
+/* Each tick: workers are heard again; what is due while too many records wait comes later. */
 static void
 sweep(uint64_t now)
 {
 	for (uint32_t i = 0; i < broker.sessions_used && record_room(); i++) {
-		serve_again(&broker.sessions[i]);
-		if (broker.sessions[i].due && broker.sessions[i].due <= now)
-			session_due(&broker.sessions[i]);
+		struct session *session = &broker.sessions[i];
+		struct peer *peer = &session->peer;
+
+		if (peer->waits && peer->fd >= 0 && peer_open(peer, peer->fd, EPOLLIN) < 0)
+			session_kill(session, REASON_RESOURCES);
+		peer->messages = peer->waits = 0;
+		if (session->due && session->due <= now)
+			session_due(session);
 	}
 	for (uint32_t i = 0; i < broker.streams_used && record_room(); i++) {
 		if (broker.streams[i].due && broker.streams[i].due <= now)
@@ -123,13 +118,17 @@ sweep(uint64_t now)
 void
 loop_run(void)
 {
+	struct peer *auditor = &broker.peers[IPC_AUDITOR];
 	uint64_t stop_ms = 0, was;
 	struct epoll_event event;
 	int n;
 
 	while (!stop_ms || (broker.stored < broker.recorded && broker.now < stop_ms)) {
 		record_send();
-		n = epoll_wait(record_room() ? broker.epoll : broker.epoll_few, &event, 1, TICK_MS);
+		/* Without room for a record nothing is heard but the auditor. */
+		event.data.ptr = auditor;
+		n = record_room() ? epoll_wait(broker.epoll, &event, 1, TICK_MS)
+				  : poll(&(struct pollfd){auditor->fd, POLLIN, 0}, 1, TICK_MS);
 		if (n < 0 && errno != EINTR)
 			bug("epoll_wait failed");
 		was = broker.now / TICK_MS;

@@ -7,10 +7,8 @@
 #include "common/confine.h"
 #include "common/fds.h"
 
-struct broker broker = {
-	.peers[0 ... IPC_AUDITOR].fd = -1,
-	.policy.header = &policy_none,
-};
+/* All zero: what is not used yet takes no memory, and no room in the file. */
+struct broker broker;
 
 /* The loop looks at both at least each TICK_MS, so that none comes too early to be seen. */
 static void
@@ -23,20 +21,21 @@ signalled(int number)
 int
 main(int argc, char **argv)
 {
-	struct confinement wanted = {
-		.descriptors = RLIM_INFINITY, .tcp = true, .filter = &filter_broker};
+	/* A log on standard error may be a file. */
+	struct confinement wanted = {.file_bytes = 1 << 30, .tcp = true, .filter = &filter_broker};
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	int listens = 0;
 	socklen_t size = sizeof(listens);
 
 	if (argc != 3 || chdir(argv[1]) < 0)
 		fail_start("usage: sockward-broker RUNTIME-DIR LISTENER-UID <POLICY-IMAGE");
+	for (int i = 0; i <= IPC_AUDITOR; i++)
+		broker.peers[i].fd = -1;
+	broker.policy.header = &policy_none;
 	broker.listener_uid = (uint32_t)strtoul(argv[2], NULL, 10);
 	broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
-	broker.epoll_few = epoll_create1(EPOLL_CLOEXEC);
-	if (broker.epoll < 0 || broker.epoll_few < 0 ||
-	    getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
+	if (broker.epoll < 0 || getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
 	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)
 		fail_start("cannot start");
 	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
@@ -45,7 +44,6 @@ main(int argc, char **argv)
 	broker.door.ready = door_listener;
 	if (peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
 		return 1;
-	wanted.file_bytes = 1 << 30; /* a log on standard error */
 	confine(&wanted);
 	record_new(EVENT_START, REASON_NONE, NULL);
 	policy_load();

@@ -9,7 +9,8 @@ void
 stream_refuse(struct stream *stream, enum reason reason)
 {
 	const struct image_grant *grant = stream->session->grant;
-	bool maps_the_inside = reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE;
+	bool maps_the_inside = (reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE) ||
+			       reason >= REASON_ERRNO;
 
 	dial_stop(stream);
 	record_new(EVENT_REFUSED, reason, &stream->record);
@@ -84,12 +85,13 @@ judge(struct stream *stream, const struct ipc_addr *addr)
 void
 open_stored(struct stream *stream)
 {
+	const struct ipc_record *record = &stream->record;
 	struct ipc_opened opened = {
-		{MSG_OPENED}, stream->tag, stream->record.stream, stream->record.peer};
+		{MSG_OPENED}, stream->tag, record->stream, record->peer, record->local};
 
 	/* What the policy that is in force now forbids does not leave: it ends at the tick. */
 	stream->due = broker.now;
-	stream->reason = judge(stream, &stream->record.peer);
+	stream->reason = judge(stream, &record->peer);
 	if (stream->reason ||
 	    session_tell(stream->session, &opened, sizeof(opened), stream->fd) < 0)
 		return;
@@ -117,14 +119,33 @@ stream_connected(struct stream *stream, int fd, bool judged)
 	stream->awaits = record_new(EVENT_GRANTED, REASON_NONE, &stream->record);
 }
 
-/* Only addresses that the policy allows are dialled; else the last refusal is told. */
+/* The end of a request that wanted addresses: each of them was judged. */
+static void
+resolved(struct stream *stream)
+{
+	struct ipc_resolved said = {{MSG_RESOLVED}, stream->tag, stream->ttl_s, stream->n, {{0}}};
+
+	memcpy(said.addrs, stream->addrs, stream->n * sizeof(said.addrs[0]));
+	record_new(EVENT_RESOLVED, REASON_NONE, &stream->record);
+	stream->state = STREAM_REFUSED; /* its record is made */
+	(void)session_tell(stream->session, &said, sizeof(said), -1);
+	stream_end(stream, REASON_NONE, false);
+}
+
+/*
+ * Only addresses that the policy allows are dialled; else the last refusal is told. Of
+ * a name that came with a number only that address is.
+ */
 static void
 choose(struct stream *stream)
 {
-	enum reason reason = REASON_NONE;
+	enum reason reason = REASON_NAME_FAILED;
+	struct ipc_addr only = stream->record.peer;
 
 	for (uint8_t i = 0; i < stream->record.addresses; i++) {
-		stream->addrs[i].port = stream->record.peer.port;
+		stream->addrs[i].port = only.port;
+		if (only.family && memcmp(&stream->addrs[i], &only, sizeof(only)) != 0)
+			continue;
 		reason = judge(stream, &stream->addrs[i]);
 		if (!reason)
 			stream->addrs[stream->n++] = stream->addrs[i];
@@ -134,8 +155,10 @@ choose(struct stream *stream)
 		reason = judge(stream, &stream->addrs[0]);
 	if (reason)
 		stream_refuse(stream, reason);
-	else
+	else if (stream->record.protocol)
 		dial_next(stream);
+	else
+		resolved(stream);
 }
 
 void
@@ -147,10 +170,11 @@ open_addresses(struct peer *peer UNUSED, const union ipc_any *any)
 
 	if (!stream)
 		return;
+	stream->ttl_s = said->ttl_s;
 	stream->record.addresses = said->count > IPC_ADDRESSES ? 0 : (uint8_t)said->count;
 	memcpy(stream->addrs, said->addrs, sizeof(stream->addrs));
-	if (said->reason || !stream->record.addresses)
-		stream_refuse(stream, said->reason ? said->reason : REASON_NAME_FAILED);
+	if (said->reason)
+		stream_refuse(stream, said->reason);
 	else
 		choose(stream);
 }
@@ -191,14 +215,14 @@ stream_new(struct session *session, const struct ipc_open *open)
 	session->peer.messages += REQUEST - 1;
 	stream->since_ms = broker.now;
 	stream->tag = open->tag;
-	stream->by_name = !open->addr.family;
+	stream->by_name = open->host[0];
 	stream->addrs[0] = open->addr;
 	/* The session's facts come first in it. */
 	memcpy(&stream->record, &session->record, offsetof(struct ipc_record, stream));
 	stream->record.mono_ns = broker.now * 1000000;
 	stream->record.stream = ++session->requests;
 	stream->record.protocol = open->protocol;
-	stream->record.addresses = open->addr.family ? 1 : 0;
+	stream->record.addresses = !stream->by_name;
 	stream->record.peer = open->addr;
 	memcpy(stream->record.host, open->host, IPC_HOST);
 	LIST_INSERT_HEAD(&session->streams, stream, next);
@@ -220,9 +244,10 @@ grant_open(struct peer *peer, const union ipc_any *any)
 {
 	const struct ipc_open *open = &any->OPEN_body;
 	struct session *session = container_of(peer, struct session, peer);
-	bool legal = ipc_text_ok(open->host, IPC_HOST) && open->protocol == PROTOCOL_TCP &&
-		     !open->host[0] == (open->addr.family != 0);
+	bool legal = ipc_text_ok(open->host, IPC_HOST) && (open->host[0] || open->addr.family) &&
+		     open->kind == (open->protocol ? IPC_CONNECT : IPC_RESOLVE);
 	struct stream *stream = legal ? stream_new(session, open) : NULL;
+	struct stream *beside = stream_find(session, open->beside, STREAM_LIVE);
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};
 	enum reason reason;
 
@@ -230,6 +255,9 @@ grant_open(struct peer *peer, const union ipc_any *any)
 		session_kill(session, legal ? REASON_RESOURCES : REASON_PROTOCOL);
 		return;
 	}
+	/* A port is this session's own only if a datagram socket of it has it. */
+	if (beside && (open->protocol & beside->record.protocol) == PROTOCOL_UDP)
+		stream->record.local = beside->record.local;
 	reason = limits(session);
 	if (!reason && !stream->by_name) {
 		choose(stream);

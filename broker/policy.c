@@ -1,34 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
-#include <sys/mman.h>
-
 /* Sessions are still taken, and told why they are refused. */
 const struct image_header policy_none = {.limits = {0, 16, 16, 10000, 0}};
 
 void
 policy_load(void)
 {
-	broker.reload = 0; /* one that is asked for from now on is another one */
-
-	/* A private copy: what the file's owner does to it later changes nothing here. */
-	char *room =
-		mmap(NULL, IMAGE_MOST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ssize_t n = room == MAP_FAILED ? -1 : pread(STDIN_FILENO, room, IMAGE_MOST, 0);
+	/* A private copy, beside the one in force: what becomes of the file changes nothing here.
+	 */
+	char *room = broker.images[broker.generation % 2];
 	struct policy next;
-	const char *why = n < 0 ? "it cannot be read" : image_open(&next, room, (size_t)n);
+	const char *why;
 
-	if (!why && mprotect(room, IMAGE_MOST, PROT_READ) < 0)
-		why = "no memory";
+	broker.reload = 0; /* one that is asked for from now on is another one */
+	why = image_open(&next, room, (size_t)pread(STDIN_FILENO, room, IMAGE_MOST, 0));
 	if (why) {
-		(void)munmap(room, IMAGE_MOST);
 		record_new(EVENT_POLICY, REASON_NO_POLICY, NULL);
 		(void)log_put("<3>", 0, "the policy image is refused (%s): %s", why,
 			      broker.generation ? "the old one stays" : "everything is denied");
 		return;
 	}
-	if (broker.generation)
-		(void)munmap((void *)(uintptr_t)broker.policy.header, IMAGE_MOST);
 	broker.policy = next;
 	broker.generation++;
 	record_new(EVENT_POLICY, REASON_NONE, NULL);

@@ -56,14 +56,12 @@ record_stored(struct peer *peer, const union ipc_any *any)
 	while (broker.stored < number) {
 		const struct ipc_record *record = &broker.records[broker.stored++ % RECORDS_MOST];
 		struct session *session = session_find(record->session);
-		struct stream *stream = NULL;
+		struct stream *stream =
+			session ? stream_find(session, record->stream, STREAM_RECORDED) : NULL;
 
-		if (record->event == EVENT_GRANTED && session)
-			stream = stream_find(session, record->stream, STREAM_RECORDED);
 		if (stream && stream->awaits == record->number)
 			open_stored(stream);
-		else if (session && session->peer.state == IPC_ASKED &&
-			 session->awaits == record->number)
+		else if (session && session->awaits == record->number)
 			grant_stored(session);
 	}
 }

@@ -51,7 +51,8 @@ reset(struct stream *stream)
 	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
 	(void)look(stream);
-	(void)connect(stream->fd, &nobody, sizeof(nobody));
+	if (stream->record.protocol != PROTOCOL_UDP) /* which would hear everybody then */
+		(void)connect(stream->fd, &nobody, sizeof(nobody));
 }
 
 void
@@ -60,7 +61,8 @@ stream_watch(struct stream *stream)
 	struct session *session = stream->session;
 	const struct image_grant *grant = session->grant;
 	const struct ipc_record *now = &stream->record;
-	uint64_t idle = broker.now - stream->since_ms;
+	/* Of datagrams the kernel counts nothing: their worker ends what is idle. */
+	uint64_t idle = now->protocol == PROTOCOL_UDP ? 0 : broker.now - stream->since_ms;
 	struct ipc_cut cut = {{MSG_CUT}, now->stream, REASON_NONE};
 	struct tcp_info info = look(stream);
 
@@ -121,13 +123,12 @@ stream_done(struct peer *peer, const union ipc_any *any)
 	const struct ipc_end *end = &any->END_body;
 	struct session *session = container_of(peer, struct session, peer);
 	struct stream *stream = stream_find(session, end->stream, STREAM_LIVE);
-	uint32_t state;
 
 	if (!stream)
 		return; /* it was cut while END was on its way */
-	state = 1U << look(stream).tcpi_state;
-	stream->reason =
-		(FIN_TAKEN | 1U << CLOSED) & state ? REASON_PEER_CLOSED : REASON_CLIENT_CLOSED;
+	stream->reason = (FIN_TAKEN | 1U << CLOSED) & 1U << look(stream).tcpi_state
+				 ? REASON_PEER_CLOSED
+				 : REASON_CLIENT_CLOSED;
 	stream->record.counts.claimed_bytes_in = end->claimed_up;
 	stream->record.counts.claimed_bytes_out = end->claimed_down;
 	stream->state = STREAM_ENDING;

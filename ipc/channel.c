@@ -8,27 +8,21 @@
 /* Linux takes at most SCM_MAX_FD descriptors in one message. */
 #define FDS_MOST 253
 
-static const struct ipc_row rows[] = {
+const struct ipc_row ipc_rows[] = {
 #define ROW(type, body, channel, way, fds, states) \
 	[MSG_##type] = {IPC_##channel, IPC_##way, fds, IPC_##states, sizeof(body), #type},
 	IPC_TABLE(ROW)
 #undef ROW
 };
 
-const struct ipc_row *
-ipc_row(uint32_t type)
-{
-	return type > IPC_TYPE_NONE && type < IPC_TYPE_COUNT ? &rows[type] : NULL;
-}
-
 bool
 ipc_legal(enum ipc_channel channel, enum ipc_way way, enum ipc_state state,
 	  const union ipc_any *any, const struct ipc_got *got)
 {
-	const struct ipc_row *row =
-		got->length < sizeof(any->head) ? NULL : ipc_row(any->head.type);
+	uint32_t type = got->length < sizeof(any->head) ? 0 : any->head.type;
+	const struct ipc_row *row = &ipc_rows[type < IPC_TYPE_COUNT ? type : 0];
 
-	return row && row->channel == channel && row->way == way && (row->states & state) &&
+	return row->channel == channel && row->way == way && (row->states & state) &&
 	       row->length == got->length && row->fds == got->fds;
 }
 

@@ -29,6 +29,9 @@ struct ipc_row {
 	const char *name;
 };
 
+/* The table: by type; the row of IPC_TYPE_NONE is of no channel. */
+extern const struct ipc_row ipc_rows[];
+
 /**
  * ipc_row() - the table's row of a message type.
  * @type: any number.

@@ -81,6 +81,8 @@ enum ipc_state {
 	ROW(COUNTS,          struct ipc_counts,        SESSION,       ASK,  0,  ANY)       \
 	ROW(GRANTED,         struct ipc_granted,       SESSION,       TELL, 0,  ASKED)     \
 	ROW(OPENED,          struct ipc_opened,        SESSION,       TELL, 1,  LIVE)      \
+	ROW(LISTENING,       struct ipc_opened,        SESSION,       TELL, 0,  LIVE)      \
+	ROW(RESOLVED,        struct ipc_resolved,      SESSION,       TELL, 0,  LIVE)      \
 	ROW(REFUSED,         struct ipc_refused,       SESSION,       TELL, 0,  ANY)       \
 	ROW(CUT,             struct ipc_cut,           SESSION,       TELL, 0,  LIVE)      \
 	ROW(DRAIN,           struct ipc_drain,         SESSION,       TELL, 0,  ANY)       \
@@ -218,13 +220,25 @@ struct ipc_auth {
 	char token[IPC_TOKEN];
 };
 
-/* A destination by number, or by name: then the address has its port alone. */
+/* How an OPEN is meant. */
+enum ipc_open_kind {
+	IPC_CONNECT, /* to a destination: addr is a number, or a port alone, or both, see below */
+	IPC_RESOLVE, /* the addresses of a name, no stream; protocol and port are 0 */
+	IPC_LISTEN,  /* addr is the near address; port 0: any that the grant has */
+};
+
+/*
+ * A destination by number has no host; one by name has the port alone in addr. A name
+ * with a number is that name at that address: it must be one of those that the name has.
+ */
 struct ipc_open {
 	struct ipc_head head;
 	uint32_t tag; /* chosen by the worker, comes back in the answer */
 	struct ipc_addr addr;
-	uint8_t protocol;
-	uint8_t pad[3];
+	uint8_t protocol; /* one bit of enum protocol */
+	uint8_t kind;
+	uint8_t pad[2];
+	uint32_t beside;     /* UDP: id of a stream whose near port this one shares; 0: none */
 	char host[IPC_HOST]; /* a name as an A-label; empty for a number */
 };
 
@@ -256,12 +270,26 @@ struct ipc_granted {
 	uint32_t pad;
 };
 
-/* The descriptor is the connected socket. */
+/*
+ * OPENED: the descriptor is the connected socket. Each that was accepted for a
+ * listening stream comes with that one's tag and an id of its own. LISTENING has no
+ * peer and no descriptor: that never leaves the broker.
+ */
 struct ipc_opened {
 	struct ipc_head head;
 	uint32_t tag;
 	uint32_t stream;
 	struct ipc_addr peer;
+	struct ipc_addr local;
+};
+
+/* Addresses of a name that the policy allows for some port; none is no answer but REFUSED. */
+struct ipc_resolved {
+	struct ipc_head head;
+	uint32_t tag;
+	uint32_t ttl_s; /* for so long each of them counts as that name */
+	uint32_t count;
+	struct ipc_addr addrs[IPC_ADDRESSES]; /* ports are 0 */
 };
 
 /* tag 0: the session is refused. */
@@ -294,7 +322,9 @@ struct ipc_addresses {
 	uint64_t session;
 	uint32_t reason; /* NONE, NAME_INVALID, NAME_UNKNOWN or NAME_FAILED */
 	uint32_t count;
+	uint32_t ttl_s;
 	struct ipc_addr addrs[IPC_ADDRESSES]; /* ports are 0 */
+	uint32_t pad;
 };
 
 /* What the worker said in AUTH, passed on; all of the judgement is there. */
@@ -328,43 +358,7 @@ struct ipc_stored {
 	uint64_t number;
 };
 
-/* One thing that happened. Fields that do not apply are zero. */
-struct ipc_record {
-	struct ipc_head head;
-	uint32_t generation; /* of the policy in force; counts up from 1; 0 for none */
-	uint64_t number;     /* counts up from 1 in one run of the broker */
-	uint64_t policy;     /* fingerprint of the policy file */
-	uint64_t session;
-	uint64_t mono_ns;
-	uint64_t wall_ns;
-	uint16_t event;
-	uint16_t reason;
-	struct ipc_addr client; /* the session's peer, from accept */
-	char grant[IPC_GRANT];
-	char subject[IPC_SUBJECT];
-	uint8_t dialect;
-	uint8_t pad[3];
-	/* What is above belongs to all records of a session. */
-	uint32_t stream; /* of the request, counted from 1 in its session */
-	uint8_t protocol;
-	uint8_t has_origin;
-	uint8_t addresses; /* how many addresses the name had */
-	uint8_t pad2;
-	struct ipc_addr peer;  /* the stream's far end, from the kernel */
-	struct ipc_addr local; /* the stream's near end, from the kernel */
-	uint32_t duration_ms;  /* of the stream or session */
-	uint32_t rtt_us;
-	uint32_t retransmits;
-	uint64_t bytes_up; /* kernel counts: to the far end, and from it */
-	uint64_t bytes_down;
-	struct ipc_counts counts;   /* claimed: by END of a stream, by COUNTS of a session */
-	struct ipc_session_end end; /* of a session, from the listener */
-	uint32_t streams;           /* granted in this session */
-	char host[IPC_HOST];        /* of a stream: as asked; of a session: claimed Host */
-	char origin[IPC_ORIGIN];    /* claimed */
-	char rule[IPC_RULE];        /* the rule or the address block that decided */
-};
-
+#include "ipc/record.h"
 #include "ipc/control.h"
 
 /* Room for any message, and one byte more so that a longer one shows. */

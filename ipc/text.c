@@ -14,3 +14,9 @@ ipc_text_set(char *text, size_t size, const char *from)
 	memset(text + n, 0, size - n);
 	return 0;
 }
+
+const struct ipc_row *
+ipc_row(uint32_t type)
+{
+	return type > IPC_TYPE_NONE && type < IPC_TYPE_COUNT ? &ipc_rows[type] : NULL;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ipc/words.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *const reason_words[] = {
@@ -25,6 +26,7 @@ static const char *const event_words[] = {
 	[EVENT_REFUSED] = "refused",
 	[EVENT_STREAM_END] = "stream-end",
 	[EVENT_SESSION_END] = "session-end",
+	[EVENT_RESOLVED] = "resolved",
 };
 
 static const char *const dialect_words[] = {
@@ -40,16 +42,41 @@ static const char *const dialect_words[] = {
 #define WORD(list, index) \
 	((index) < sizeof(list) / sizeof((list)[0]) && (list)[index] ? (list)[index] : "unknown")
 
+unsigned int
+reason_plain(unsigned int reason)
+{
+	if (reason < REASON_ERRNO || reason >= REASON_ERRNO + 4096)
+		return reason;
+	switch (reason - REASON_ERRNO) {
+	case ECONNREFUSED:
+		return REASON_PEER_REFUSED;
+	case ETIMEDOUT:
+		return REASON_TIMEOUT;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EADDRNOTAVAIL:
+		return REASON_UNREACHABLE;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case ENOSPC:
+		return REASON_RESOURCES;
+	default:
+		return REASON_CONNECT_FAILED;
+	}
+}
+
 const char *
 reason_word(unsigned int reason)
 {
-	return WORD(reason_words, reason);
+	return WORD(reason_words, reason_plain(reason));
 }
 
 const char *
 reason_sentence(unsigned int reason)
 {
-	return WORD(reason_sentences, reason);
+	return WORD(reason_sentences, reason_plain(reason));
 }
 
 const char *

@@ -14,6 +14,17 @@ enum reason {
 	REASON_COUNT
 };
 
+/* Why a dial failed, in messages and records: this and the errno(3). */
+#define REASON_ERRNO 1024
+
+/**
+ * reason_plain() - one of enum reason for any number that came in a message.
+ * @reason: of the list, or REASON_ERRNO and an errno.
+ *
+ * What is neither stays as it is.
+ */
+unsigned int reason_plain(unsigned int reason);
+
 /* What a record speaks of. Append only: the numbers are in audit files. */
 enum event {
 	EVENT_START = 1,     /* the broker is up; first record of a run */
@@ -25,6 +36,7 @@ enum event {
 	EVENT_REFUSED,       /* the session, or a request of it, was refused */
 	EVENT_STREAM_END,    /* with the kernel's byte counts */
 	EVENT_SESSION_END,   /* with the cause */
+	EVENT_RESOLVED,      /* addresses of a name were told to the session */
 	EVENT_COUNT
 };
 
@@ -44,6 +56,7 @@ enum protocol {
 	PROTOCOL_TCP = 1,
 	PROTOCOL_UDP = 2,
 	PROTOCOL_TLS = 4,
+	PROTOCOLS = 7, /* all of them */
 };
 
 /*

@@ -74,8 +74,11 @@ rule_matches(const struct image_rule *rule, const struct policy_question *asked,
 	const char *name = asked->name;
 	bool inner = allows && name && special_name(name);
 
-	if (!(rule->protocols & asked->protocol) || asked->port < rule->port_low ||
-	    asked->port > rule->port_high)
+	/* A question for no port: a deny rule for all of them says no, one for some does not. */
+	if (asked->protocol ? !(rule->protocols & asked->protocol) ||
+				      asked->port < rule->port_low || asked->port > rule->port_high
+			    : !allows && (rule->protocols != PROTOCOLS || rule->port_low > 1 ||
+					  rule->port_high < UINT16_MAX))
 		return false;
 	/* "*.arpa" does not speak of "*.home.arpa"; "*" and ranges of no inner name. */
 	if (inner &&
@@ -119,7 +122,7 @@ policy_judge(const struct policy *policy, uint32_t grant, const struct policy_qu
 	enum reason wrong = port ? REASON_NAME_INVALID : REASON_PORT_CLOSED;
 
 	/* The port that is judged must be the one that is dialled. */
-	if (port && !(question->protocol & (question->protocol - 1)) &&
+	if (!port == !question->protocol && !(question->protocol & (question->protocol - 1)) &&
 	    (addr ? (addr->family == 4 || addr->family == 6) && addr->port == port
 		  : question->name != NULL))
 		wrong = REASON_NO_RULE;

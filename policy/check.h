@@ -31,8 +31,8 @@
 struct policy_question {
 	const char *name;            /* canonical, lower case; NULL when a number was asked for */
 	const struct ipc_addr *addr; /* with the port; NULL: could any address do? */
-	uint16_t port;
-	uint8_t protocol; /* one bit of enum protocol */
+	uint16_t port;               /* 0: any, and then protocol is too */
+	uint8_t protocol;            /* one bit of enum protocol; 0: could any be allowed? */
 };
 
 struct policy_verdict {

@@ -2,6 +2,7 @@
 #include "worker/answer.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "worker/ask.h"
@@ -14,7 +15,7 @@
 void
 answer_refused(struct session *s)
 {
-	uint32_t reason = s->early.reason;
+	uint32_t reason = reason_plain(s->early.reason);
 
 	session_exit(s, WORKER_REFUSED);
 	if (s->dialect && s->dialect->session_refused)
@@ -57,23 +58,94 @@ granted(struct session *s, const struct ipc_granted *message)
 		s->dialect->granted(s);
 }
 
+/* Is it a request of that kind that was not answered yet? */
+static bool
+awaits(const struct stream *stream, enum ipc_open_kind kind)
+{
+	return stream && (stream->state == STREAM_ASKED || stream->state == STREAM_ABANDONED) &&
+	       stream->ask.kind == kind;
+}
+
+static void
+connect_stream(struct session *s, struct stream *stream, const struct ipc_opened *message, int fd)
+{
+	stream->peer = message->peer;
+	stream->local = message->local;
+	stream_connect(stream, fd, message->stream, s->now_ms);
+}
+
+/* @listener: NULL when its END crossed this. */
+static void
+accepted(struct session *s, struct stream *listener, const struct ipc_opened *message, int fd)
+{
+	bool wanted = listener && listener->state == STREAM_OPEN && !listener->eof &&
+		      s->ws.state == WS_OPEN && s->dialect->accepted;
+	struct stream *stream = wanted ? streams_new(s) : NULL;
+
+	if (!stream) {
+		(void)shutdown(fd, SHUT_RDWR);
+		close(fd);
+		ask_return(s, message->stream);
+		return;
+	}
+	connect_stream(s, stream, message, fd);
+	s->dialect->accepted(s, listener, stream);
+}
+
 static void
 opened(struct session *s, const struct ipc_opened *message, int fd)
 {
 	struct stream *stream = streams_by_tag(s, message->tag);
-	bool abandoned;
+	bool abandoned = stream && stream->state == STREAM_ABANDONED;
 
-	if (!stream || (stream->state != STREAM_ASKED && stream->state != STREAM_ABANDONED)) {
+	if (stream ? stream->listening && !awaits(stream, IPC_LISTEN) : s->listened) {
+		accepted(s, stream, message, fd);
+		return;
+	}
+	if (!awaits(stream, IPC_CONNECT)) {
 		close(fd);
 		session_broker_lost(s);
 		return;
 	}
-	abandoned = stream->state == STREAM_ABANDONED;
-	stream_connect(stream, fd, message->stream, s->now_ms);
+	connect_stream(s, stream, message, fd);
 	if (abandoned)
 		stream_finish(stream, stream->reason, s->now_ms);
 	else if (s->ws.state == WS_OPEN)
 		s->dialect->opened(s, stream);
+}
+
+static void
+listening(struct session *s, const struct ipc_opened *message)
+{
+	struct stream *stream = streams_by_tag(s, message->tag);
+	bool abandoned = stream && stream->state == STREAM_ABANDONED;
+
+	if (!awaits(stream, IPC_LISTEN)) {
+		session_broker_lost(s);
+		return;
+	}
+	stream->state = STREAM_OPEN;
+	stream->id = message->stream;
+	stream->local = message->local;
+	if (abandoned)
+		stream_finish(stream, stream->reason, s->now_ms);
+	else if (s->ws.state == WS_OPEN && s->dialect->listening)
+		s->dialect->listening(s, stream);
+}
+
+static void
+resolved(struct session *s, const struct ipc_resolved *message)
+{
+	struct stream *stream = streams_by_tag(s, message->tag);
+
+	if (!awaits(stream, IPC_RESOLVE) || !message->count || message->count > IPC_ADDRESSES) {
+		session_broker_lost(s);
+		return;
+	}
+	names_keep(&s->names, stream->ask.host, message, s->now_ms);
+	if (stream->state == STREAM_ASKED && s->ws.state == WS_OPEN && s->dialect->resolved)
+		s->dialect->resolved(s, stream, message);
+	stream_free(stream);
 }
 
 static void
@@ -94,7 +166,7 @@ refused(struct session *s, const struct ipc_refused *message)
 		return;
 	}
 	if (stream->state == STREAM_ASKED && s->ws.state == WS_OPEN)
-		s->dialect->refused(s, stream, message->reason, &message->peer);
+		s->dialect->refused(s, stream, reason_plain(message->reason), &message->peer);
 	stream_free(stream);
 }
 
@@ -105,7 +177,7 @@ cut(struct session *s, const struct ipc_cut *message)
 
 	/* Our END may have crossed it. */
 	if (stream)
-		stream_cut(stream, message->reason);
+		stream_cut(stream, reason_plain(message->reason));
 }
 
 static void
@@ -116,7 +188,7 @@ drain(struct session *s, const struct ipc_drain *message)
 	if (s->state == IPC_OPEN)
 		s->state = IPC_DRAIN;
 	if (s->ws.state == WS_HELD_UP || s->ws.state == WS_OPEN)
-		session_close_reason(s, message->reason);
+		session_close_reason(s, reason_plain(message->reason));
 	else if (s->ws.state == WS_HEAD)
 		s->over = true;
 }
@@ -133,6 +205,12 @@ dispatch(struct session *s, const union ipc_any *any, int fd)
 		break;
 	case MSG_OPENED:
 		opened(s, &any->OPENED_body, fd);
+		break;
+	case MSG_LISTENING:
+		listening(s, &any->LISTENING_body);
+		break;
+	case MSG_RESOLVED:
+		resolved(s, &any->RESOLVED_body);
 		break;
 	case MSG_REFUSED:
 		refused(s, &any->REFUSED_body);
@@ -173,7 +251,8 @@ bool
 answer_take(struct session *s)
 {
 	for (int i = 0; i < TURN && !s->over; i++) {
-		if (!take_one(s))
+		/* Each may be a connection that nobody takes: see ask_return(). */
+		if (s->n_returned == SESSION_SPARE || !take_one(s))
 			return true;
 	}
 	return s->over;

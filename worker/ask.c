@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "worker/session.h"
+#include "worker/streams.h"
 
 #define WAITING_MOST (SESSION_SPARE / 2) /* requests: the other spare slots are for refusals */
 
@@ -54,11 +55,25 @@ must_wait(const struct session *s)
 	return counted >= s->granted.channels && waiting <= ending && waiting <= WAITING_MOST;
 }
 
+/* A near port is shared with a stream that has one, so that one's answer is awaited. */
+static bool
+must_wait_beside(struct session *s, struct stream *stream)
+{
+	const struct stream *other = stream->beside ? streams_by_tag(s, stream->beside) : NULL;
+
+	stream->ask.beside = 0;
+	if (!other)
+		return false;
+	if (other->state == STREAM_OPEN || other->state == STREAM_FINISHING)
+		stream->ask.beside = other->id;
+	return other->state == STREAM_ASKED || other->state == STREAM_ABANDONED;
+}
+
 void
 ask_open(struct session *s, struct stream *stream)
 {
 	stream->unsent = true;
-	if (must_wait(s))
+	if (must_wait_beside(s, stream) || must_wait(s))
 		s->places_wanted = true;
 	else
 		stream->unsent = s->channel_blocked || !say(s, &stream->ask, sizeof(stream->ask));
@@ -80,11 +95,34 @@ ask_end(struct session *s, struct stream *stream)
 		stream_free(stream);
 }
 
+static void
+say_returned(struct session *s)
+{
+	while (s->n_returned && !s->channel_blocked && !s->over) {
+		const struct ipc_end end = {
+			.head = {MSG_END},
+			.stream = s->returned[s->n_returned - 1],
+			.reason = REASON_CONNECT_FAILED,
+		};
+
+		if (say(s, &end, sizeof(end)))
+			s->n_returned--;
+	}
+}
+
+void
+ask_return(struct session *s, uint32_t id)
+{
+	s->returned[s->n_returned++] = id;
+	say_returned(s);
+}
+
 void
 ask_again(struct session *s)
 {
 	s->channel_blocked = false;
 	s->places_wanted = false;
+	say_returned(s);
 	for (uint32_t i = 0; i < s->slots && !s->channel_blocked && !s->over; i++) {
 		struct stream *stream = &s->streams[i];
 

@@ -58,7 +58,7 @@ switch_protocols(struct session *s)
 	char answer[ACCEPT_SIZE];
 	size_t n;
 
-	if (token_protocol(&s->head, s->head_bytes, s->dialect->number, &span))
+	if (token_protocol(&s->head, s->head_bytes, s->dialect->echo_any_subprotocol, &span))
 		protocol = s->head_bytes + span.at;
 	n = accept_upgrade(s->head_bytes + key->at, protocol, span.length, answer);
 	if (ws_upgrade(&s->ws, answer, n, s->head_bytes + s->head.length,
@@ -67,16 +67,10 @@ switch_protocols(struct session *s)
 }
 
 static void
-upgrade(struct session *s, const struct target *target)
+upgrade(struct session *s)
 {
 	struct ipc_auth auth;
 
-	s->mine = calloc(1, s->dialect->size);
-	if (!s->mine) {
-		session_no_memory(s);
-		return;
-	}
-	s->dialect->begin(s, target, s->head_bytes + s->head.query.at, s->head.query.length);
 	if (!s->refused_early) {
 		fill_auth(s, &auth);
 		ask_auth(s, &auth);
@@ -90,13 +84,13 @@ upgrade(struct session *s, const struct target *target)
 }
 
 static void
-route_dialect(struct session *s, const struct target *target)
+route_dialect(struct session *s)
 {
 	size_t n;
 	const char *answer;
 
 	if (s->head.method != HTTP_GET) {
-		if (target->route != TARGET_NETPROXY) {
+		if (!s->dialect->preflight) {
 			refuse(s, 405);
 			return;
 		}
@@ -106,8 +100,7 @@ route_dialect(struct session *s, const struct target *target)
 	}
 	switch (http_upgrade(&s->head, s->head_bytes)) {
 	case HTTP_WEBSOCKET:
-		s->dialect = dialect_of(target->route);
-		upgrade(s, target);
+		upgrade(s);
 		break;
 	case HTTP_BAD_UPGRADE:
 		refuse(s, 400);
@@ -119,21 +112,33 @@ route_dialect(struct session *s, const struct target *target)
 	}
 }
 
-static void
-route(struct session *s)
+/* Has the path a dialect, by its first segment and by what that makes of the others? */
+static bool
+begin_dialect(struct session *s, const struct target *target)
 {
-	struct target target;
+	s->dialect = dialect_of(target->word);
+	if (!s->dialect)
+		return false;
+	s->mine = calloc(1, s->dialect->size);
+	if (!s->mine) {
+		session_no_memory(s);
+		return true;
+	}
+	if (s->dialect->begin(s, target, s->head_bytes + s->head.query.at, s->head.query.length))
+		return true;
+	free(s->mine);
+	s->mine = NULL;
+	s->dialect = NULL;
+	return false;
+}
+
+static void
+route_health(struct session *s)
+{
 	const char *answer;
 	size_t n;
 
-	target_read(s->head_bytes + s->head.path.at, s->head.path.length, &target);
-	if (target.route == TARGET_BAD) {
-		refuse(s, 400);
-	} else if (dialect_of(target.route)) {
-		route_dialect(s, &target);
-	} else if (target.route != TARGET_HEALTH) {
-		refuse(s, 404);
-	} else if (s->head.method != HTTP_GET) {
+	if (s->head.method != HTTP_GET) {
 		refuse(s, 405);
 	} else if (http_upgrade(&s->head, s->head_bytes) != HTTP_PLAIN) {
 		refuse(s, 400);
@@ -141,6 +146,22 @@ route(struct session *s)
 		answer = accept_health(&n);
 		answer_plain(s, answer, n);
 	}
+}
+
+static void
+route(struct session *s)
+{
+	struct target target;
+
+	target_read(s->head_bytes + s->head.path.at, s->head.path.length, &target);
+	if (target.bad)
+		refuse(s, 400);
+	else if (target_is(&target, "health"))
+		route_health(s);
+	else if (!begin_dialect(s, &target))
+		refuse(s, 404);
+	else if (s->mine)
+		route_dialect(s);
 }
 
 static void

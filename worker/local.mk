@@ -9,10 +9,12 @@ SESSION_SOURCES = \
 	worker/guard.c worker/guard.h \
 	worker/ws.c worker/ws_io.c worker/ws.h \
 	worker/buffer.c worker/buffer.h \
-	worker/stream.c worker/stream.h \
-	worker/streams.c worker/streams.h \
-	worker/dialect.h worker/dialects.c \
+	worker/names.c worker/names.h \
+	worker/stream.c worker/stream_udp.c worker/stream.h \
+	worker/streams.c worker/streams.h worker/request.c \
+	worker/dialect.h worker/dialects.c worker/dialects.def \
 	worker/dialect/raw.c \
+	worker/dialect/udp_relay.c \
 	worker/dialect/netproxy.c worker/dialect/netproxy_say.c worker/dialect/netproxy.h
 
 noinst_LIBRARIES += worker/libworker.a

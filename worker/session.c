@@ -170,6 +170,14 @@ close_client(struct session *s)
 	s->client = -1;
 }
 
+static uint32_t
+channel_wants(const struct session *s)
+{
+	uint32_t wants = s->n_returned < SESSION_SPARE ? EPOLLIN : 0U;
+
+	return wants | (s->channel_blocked ? EPOLLOUT : 0U);
+}
+
 /* All that follows from what has happened, without waiting. */
 static void
 settle(struct session *s)
@@ -185,8 +193,7 @@ settle(struct session *s)
 		close_client(s);
 	else
 		watch(s, s->client, &s->client_events, ws_wants(&s->ws), ABOUT_CLIENT);
-	watch(s, s->channel, &s->channel_events, EPOLLIN | (s->channel_blocked ? EPOLLOUT : 0U),
-	      ABOUT_CHANNEL);
+	watch(s, s->channel, &s->channel_events, channel_wants(s), ABOUT_CHANNEL);
 	if (s->give_up_ms && s->now_ms >= s->give_up_ms)
 		s->over = true;
 }

@@ -18,6 +18,7 @@
 #include "ipc/words.h"
 #include "worker/dialect.h"
 #include "worker/http.h"
+#include "worker/names.h"
 #include "worker/stream.h"
 #include "worker/target.h"
 #include "worker/ws.h"
@@ -53,11 +54,15 @@ struct session {
 	const struct dialect_ops *dialect; /* NULL before the request is understood */
 	void *mine;                        /* the dialect's state */
 
-	struct ipc_granted granted;
+	struct ipc_granted granted; /* what the grant allows; for dialects to read */
+	struct names names; /* addresses that it was told */
 	struct stream *streams;
 	uint32_t slots;
-	uint32_t used;       /* slots beyond it are free */
-	uint32_t generation; /* makes tags of used slots differ */
+	uint32_t used;                    /* slots beyond it are free */
+	uint32_t generation;              /* makes tags of used slots differ */
+	bool listened;                    /* it has asked to listen: connections may cross an END */
+	uint32_t returned[SESSION_SPARE]; /* ids of accepted connections that nobody takes ... */
+	uint32_t n_returned;              /* ... whose END waits for the channel */
 	uint8_t piece[SESSION_PIECE];
 };
 
@@ -104,16 +109,77 @@ void session_violation(struct session *s, unsigned int code, const char *text);
 void session_no_memory(struct session *s);
 
 /**
- * session_open() - ask the broker for a TCP stream.
- * @host: canonical (name_canonical()). @owner: kept in the stream for the dialect.
+ * session_open() - ask the broker for a stream.
+ * @protocol: PROTOCOL_TCP or PROTOCOL_UDP. (PROTOCOL_TLS is not there yet: do not ask.)
+ * @host: canonical (name_canonical()), or what name_for_record() made of it.
+ * @owner: kept in the stream for the dialect.
  *
  * The answer is one call of opened() or refused(), unless session_drop() comes
  * first. Returns the stream, or NULL when all slots are taken.
  */
-struct stream *session_open(struct session *s, const char *host, uint16_t port, void *owner);
+struct stream *session_open(struct session *s, unsigned int protocol, const char *host,
+			    uint16_t port, void *owner);
 
 /**
- * session_next() - go through the streams that have an owner.
+ * session_open_beside() - ask for UDP to another peer from the near port of a UDP stream.
+ * @beside: of this session; if its answer is still awaited, so long the request waits.
+ *          Should it be gone by then, the new stream gets a near port of its own.
+ *
+ * Otherwise as session_open().
+ */
+struct stream *session_open_beside(struct session *s, const struct stream *beside, const char *host,
+				   uint16_t port, void *owner);
+
+/**
+ * session_resolve() - ask for the addresses of a name. It takes a slot until it is answered.
+ * @host: a name; the broker refuses a number, which the dialect knows by itself.
+ *
+ * The answer is one call of resolved() or refused(), and then the stream is gone.
+ * Returns the stream, or NULL when all slots are taken.
+ */
+struct stream *session_resolve(struct session *s, const char *host, void *owner);
+
+/**
+ * session_listen() - ask for a place where others can connect by TCP.
+ * @near: the near address; port 0: any that the grant has. Copied.
+ *
+ * The answer is one call of listening() or refused(). Then each connection is one
+ * call of accepted(), until ended() or session_drop(). Returns the listening stream,
+ * which has no socket here, or NULL when all slots are taken.
+ */
+struct stream *session_listen(struct session *s, const struct ipc_addr *near, void *owner);
+
+/**
+ * session_push() - bytes of the client for a stream's destination; also before opened().
+ *
+ * TCP: returns 0, or -1 with ENOBUFS when they are more than may wait.
+ *
+ * UDP: one call is one datagram, also with 0 bytes; never merged, never split. What
+ * does not go out at once waits, at most STREAM_DATAGRAMS and STREAM_UP_MARK bytes;
+ * beyond that the newest is dropped and counted in stream->dropped. Returns 0, or -1
+ * with EMSGSIZE when it has more than STREAM_DATAGRAM_MOST bytes.
+ *
+ * Short memory ends the session; 0 is returned.
+ */
+int session_push(struct session *s, struct stream *stream, const void *bytes, size_t n);
+
+/**
+ * session_shut() - the end of what the client sends, for dialects that can say it.
+ *
+ * When all that was pushed is written, the destination gets its end of stream; what is
+ * pushed later is ignored. The other way stays as it is. Also before opened(). On a
+ * stream that is not TCP it does nothing.
+ */
+void session_shut(struct session *s, struct stream *stream);
+
+/**
+ * session_drop() - the dialect is done with a stream and never names it again.
+ * @reason: for the broker's record. What was pushed is still written.
+ */
+void session_drop(struct session *s, struct stream *stream, uint32_t reason);
+
+/**
+ * session_next() - go through the streams that have an owner, of whatever kind.
  * @after: the one before; NULL to begin.
  *
  * Returns NULL at the end.
@@ -126,11 +192,5 @@ struct stream *session_next(struct session *s, const struct stream *after);
  * Returns 0, or -1 when they are more than may wait. Short memory ends the session.
  */
 int session_push(struct session *s, struct stream *stream, const void *bytes, size_t n);
-
-/**
- * session_drop() - the dialect is done with a stream and never names it again.
- * @reason: for the broker's record. What was pushed is still written.
- */
-void session_drop(struct session *s, struct stream *stream, uint32_t reason);
 
 #endif

@@ -9,6 +9,12 @@
 
 #define UNWATCHED (~0U)
 
+static bool
+is_udp(const struct stream *s)
+{
+	return s->protocol == PROTOCOL_UDP;
+}
+
 void
 stream_ask(struct stream *s, uint32_t tag, size_t most)
 {
@@ -16,6 +22,7 @@ stream_ask(struct stream *s, uint32_t tag, size_t most)
 	s->state = STREAM_ASKED;
 	s->fd = -1;
 	s->tag = tag;
+	s->protocol = PROTOCOL_TCP;
 	s->up.most = most;
 	s->events = UNWATCHED;
 }
@@ -24,6 +31,7 @@ static void
 break_up(struct stream *s)
 {
 	s->up_broken = true;
+	s->datagrams = 0;
 	buffer_free(&s->up);
 }
 
@@ -63,6 +71,10 @@ stream_write(struct stream *s, uint64_t now_ms)
 {
 	if (s->fd < 0)
 		return;
+	if (is_udp(s)) {
+		stream_write_datagrams(s, now_ms);
+		return;
+	}
 	if (s->up.length) {
 		size_t done = put(s, buffer_head(&s->up), s->up.length, now_ms);
 
@@ -88,6 +100,8 @@ stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms)
 {
 	const uint8_t *from = bytes;
 
+	if (is_udp(s))
+		return stream_push_datagram(s, bytes, n, now_ms);
 	if (s->up_broken || s->shut_asked)
 		return 0;
 	if (n > s->up.most - s->up.length) {
@@ -108,6 +122,8 @@ stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms)
 void
 stream_shut(struct stream *s, uint64_t now_ms)
 {
+	if (s->listening || s->protocol != PROTOCOL_TCP)
+		return;
 	if (!s->shut_asked)
 		s->progress_ms = now_ms;
 	s->shut_asked = true;
@@ -140,6 +156,11 @@ stream_cut(struct stream *s, uint32_t reason)
 {
 	s->reason = reason;
 	break_up(s);
+	/* No event need come of these: UDP has no end, and what listens no socket. */
+	if (is_udp(s))
+		s->hung = true;
+	if (s->listening)
+		s->eof = true;
 }
 
 void
@@ -181,7 +202,10 @@ drain(struct stream *s, void *scratch, size_t size)
 static void
 end(struct stream *s)
 {
-	if (s->shut)
+	s->state = STREAM_ENDED;
+	if (s->fd < 0)
+		return;
+	if (s->shut || is_udp(s))
 		(void)shutdown(s->fd, SHUT_RDWR);
 	else if (s->reason == REASON_NONE || s->reason == REASON_CLIENT_CLOSED ||
 		 s->reason == REASON_PEER_CLOSED)
@@ -189,7 +213,6 @@ end(struct stream *s)
 	close(s->fd);
 	s->fd = -1;
 	buffer_free(&s->up);
-	s->state = STREAM_ENDED;
 }
 
 bool
@@ -202,7 +225,8 @@ stream_step(struct stream *s, void *scratch, size_t size, uint64_t now_ms)
 	stream_write(s, now_ms);
 	if (!s->shut && !s->up_broken && now_ms >= stream_deadline(s))
 		break_up(s);
-	drain(s, scratch, size);
+	if (!is_udp(s))
+		drain(s, scratch, size);
 	if (s->up.length)
 		return false;
 	if (s->shut && !s->deadline_ms)
@@ -220,6 +244,8 @@ stream_deadline(const struct stream *s)
 
 	if (s->eof && !s->told && s->state == STREAM_OPEN)
 		return s->tell_ms;
+	if (s->state == STREAM_OPEN && is_udp(s) && !s->hung)
+		return s->progress_ms + STREAM_IDLE_MS;
 	if (s->state == STREAM_ABANDONED && s->up.length)
 		return s->deadline_ms;
 	if (s->state != STREAM_FINISHING)
@@ -238,9 +264,18 @@ stream_wants(const struct stream *s, bool room)
 		return UNWATCHED;
 	if (s->up.length)
 		wants |= EPOLLOUT;
-	if (!s->eof && (room || s->state == STREAM_FINISHING))
+	if (!s->eof &&
+	    (is_udp(s) ? room && s->state == STREAM_OPEN : room || s->state == STREAM_FINISHING))
 		wants |= EPOLLIN;
-	return wants;
+	/* What is watched for nothing is told of errors all the same, and again and again. */
+	return is_udp(s) && !wants ? UNWATCHED : wants;
+}
+
+bool
+stream_idle(const struct stream *s, uint64_t now_ms)
+{
+	return s->state == STREAM_OPEN && is_udp(s) && !s->hung &&
+	       now_ms >= s->progress_ms + STREAM_IDLE_MS;
 }
 
 void

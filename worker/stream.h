@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stream: one connected, non-blocking TCP socket that the broker gave, with
+ * A stream: one connected, non-blocking TCP or UDP socket that the broker gave, with
  * what waits to be written to it. What comes from it is handed on at once and
  * not kept. Only read(2), write(2), shutdown(2) and close(2) are used: more the
- * worker may not do to a socket.
+ * worker may not do to a socket. A stream that listens, or only asks for the
+ * addresses of a name, has no socket.
  *
  * The broker keeps a duplicate of the socket, so close(2) alone tells the
  * destination nothing: streams end by shutdown(2). And close(2) with unread
@@ -13,6 +14,9 @@
  * A stream that ends before the client has ended it is broken: no shutdown(2)
  * is made, so that what arrived does not look whole, and the reason
  * CONNECT_FAILED makes the broker reset the connection.
+ *
+ * Over UDP nothing ends by the peer: errors that ICMP brings are counted and skipped
+ * (stream_udp.c). It ends by the client, by CUT, or when it is idle.
  */
 #ifndef SOCKWARD_WORKER_STREAM_H
 #define SOCKWARD_WORKER_STREAM_H
@@ -33,6 +37,10 @@
 #define STREAM_DRAIN_MS    5000U         /* for its end of stream, after ours */
 #define STREAM_DRAIN_BYTES (16U << 20)   /* most that is thrown away meanwhile */
 
+#define STREAM_DATAGRAM_MOST 65507U /* bytes of one datagram: IPv4's most */
+#define STREAM_DATAGRAMS     256U   /* most that wait */
+#define STREAM_IDLE_MS       60000U /* UDP without a datagram either way ends after so long */
+
 enum stream_state {
 	STREAM_FREE,
 	STREAM_ASKED,     /* the broker's answer is awaited */
@@ -44,21 +52,28 @@ enum stream_state {
 
 struct stream {
 	enum stream_state state;
-	int fd;           /* -1 but in OPEN and FINISHING */
-	uint32_t tag;     /* of the request */
-	uint32_t id;      /* the broker's */
-	struct buffer up; /* waits to be written */
-	bool shut_asked;  /* no more comes into up */
-	bool shut;        /* shutdown(SHUT_WR) was made */
-	bool up_broken;   /* the destination takes no more */
-	bool broken;      /* given up, but not by the client's orderly end */
-	bool eof;         /* nothing more can be read */
-	bool reset;       /* ... since the connection broke */
-	bool hung;        /* the kernel says that both ways have ended */
-	bool fresh;       /* finishing has just begun */
-	bool told;        /* the dialect knows of the end */
-	uint32_t reason;  /* why it ended: CUT's, or the worker's own */
-	uint64_t tell_ms; /* when the dialect is told of the end */
+	int fd;                /* -1 but in OPEN and FINISHING, and always when it listens */
+	uint32_t tag;          /* of the request */
+	uint32_t id;           /* the broker's */
+	uint8_t protocol;      /* PROTOCOL_TCP or PROTOCOL_UDP; 0 of session_resolve() */
+	bool listening;        /* of session_listen(), from its request on */
+	struct ipc_addr peer;  /* its far end, once it is open; family 0 when it listens */
+	struct ipc_addr local; /* its near end, once it is open or listens */
+	uint64_t dropped;   /* UDP: datagrams that did not go out, and errors of the peer's side */
+	uint32_t datagrams; /* UDP: how many wait in up, each behind its length */
+	uint32_t beside;    /* UDP: tag of the stream whose near port it shall share; 0: none */
+	struct buffer up;   /* waits to be written */
+	bool shut_asked;    /* no more comes into up */
+	bool shut;          /* shutdown(SHUT_WR) was made */
+	bool up_broken;     /* the destination takes no more */
+	bool broken;        /* given up, but not by the client's orderly end */
+	bool eof;           /* nothing more can be read */
+	bool reset;         /* ... since the connection broke */
+	bool hung;          /* the kernel says that both ways have ended */
+	bool fresh;         /* finishing has just begun */
+	bool told;          /* the dialect knows of the end */
+	uint32_t reason;    /* why it ended: CUT's, or the worker's own */
+	uint64_t tell_ms;   /* when the dialect is told of the end */
 	uint64_t progress_ms;
 	uint64_t deadline_ms; /* of ABANDONED, and of draining; 0 before */
 	uint64_t finish_ms;   /* of flushing in FINISHING */
@@ -90,12 +105,14 @@ void stream_connect(struct stream *s, int fd, uint32_t id, uint64_t now_ms);
  *
  * Written at once as far as the socket takes them; the rest waits. Dropped
  * without a word once the destination takes no more. Returns 0, or -1 with
- * ENOBUFS or ENOMEM.
+ * ENOBUFS or ENOMEM. Over UDP they are one datagram: as stream_push_datagram().
  */
 int stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms);
 
 /**
  * stream_shut() - end of what the client sends; shutdown(SHUT_WR) when all is written.
+ *
+ * Nothing happens unless the stream is TCP and has, or will have, a socket.
  */
 void stream_shut(struct stream *s, uint64_t now_ms);
 
@@ -105,7 +122,7 @@ void stream_shut(struct stream *s, uint64_t now_ms);
 void stream_write(struct stream *s, uint64_t now_ms);
 
 /**
- * stream_read() - read what came.
+ * stream_read() - read what came. Not of UDP, which has stream_read_datagram().
  *
  * Returns how many bytes, or 0 when there are none now; s->eof then tells
  * whether there will be more.
@@ -145,8 +162,38 @@ uint64_t stream_deadline(const struct stream *s);
 uint32_t stream_wants(const struct stream *s, bool room);
 
 /**
+ * stream_idle() - is it open, UDP, and without a datagram for STREAM_IDLE_MS?
+ */
+bool stream_idle(const struct stream *s, uint64_t now_ms);
+
+/**
  * stream_free() - close whatever is open, free all memory, make it FREE.
  */
 void stream_free(struct stream *s);
+
+/* --- UDP (stream_udp.c) ---------------------------------------------------------- */
+
+/**
+ * stream_push_datagram() - one datagram for the destination; @n may be 0.
+ *
+ * Written at once when the socket takes it, else it waits behind the others. Beyond
+ * STREAM_DATAGRAMS or the bytes that may wait it is dropped and counted. Returns 0, or
+ * -1 with EMSGSIZE (over STREAM_DATAGRAM_MOST) or ENOMEM (nothing waits any more).
+ */
+int stream_push_datagram(struct stream *s, const void *bytes, size_t n, uint64_t now_ms);
+
+/**
+ * stream_write_datagrams() - write those that wait, as far as the socket takes them.
+ */
+void stream_write_datagrams(struct stream *s, uint64_t now_ms);
+
+/**
+ * stream_read_datagram() - read one. Errors that ICMP brought are counted as dropped,
+ * and so is one with more than STREAM_DATAGRAM_MOST bytes.
+ * @size: more than STREAM_DATAGRAM_MOST. @n: its bytes, maybe 0; untouched on false.
+ *
+ * Returns false when there is none now; s->eof then tells whether there will be more.
+ */
+bool stream_read_datagram(struct stream *s, void *bytes, size_t size, size_t *n, uint64_t now_ms);
 
 #endif

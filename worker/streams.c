@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "worker/streams.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -23,6 +22,8 @@
  * to a socket which was shut down with one.
  */
 #define CUT_GRACE_MS 250U
+
+#define DATAGRAMS_TURN 16 /* that are read of one stream before others have a turn */
 
 _Static_assert(SESSION_STREAMS <= SLOT_MASK, "a slot's number fits its tag");
 
@@ -56,7 +57,10 @@ streams_by_id(struct session *s, uint32_t id)
 	for (uint32_t i = 0; i < s->used; i++) {
 		struct stream *stream = &s->streams[i];
 
-		if (stream->fd >= 0 && stream->state != STREAM_FREE && stream->id == id)
+		bool has_id = stream->fd >= 0 || stream->listening;
+
+		if (has_id && (stream->state == STREAM_OPEN || stream->state == STREAM_FINISHING) &&
+		    stream->id == id)
 			return stream;
 	}
 	return NULL;
@@ -75,6 +79,8 @@ streams_full(const struct session *s)
 		taken += stream->state != STREAM_FREE;
 		lasting += stream->state == STREAM_OPEN && stream->reason == REASON_NONE;
 		all += stream->up.length;
+		if (stream->protocol == PROTOCOL_UDP)
+			continue; /* the newest is dropped instead */
 		if (stream->state == STREAM_OPEN && stream->up.length >= STREAM_UP_MARK)
 			return true;
 		if (stream->state == STREAM_ASKED && stream->up.length > STREAM_UP_MARK)
@@ -82,6 +88,22 @@ streams_full(const struct session *s)
 	}
 	/* What asks for a stream waits for a slot, if one will be free by itself. */
 	return all >= ALL_UP_MARK || (taken == s->slots && lasting < taken);
+}
+
+/* Hands on some of the datagrams that came. */
+static void
+pump_datagrams(struct session *s, struct stream *stream)
+{
+	size_t n;
+
+	for (int i = 0; i < DATAGRAMS_TURN; i++) {
+		if (stream->state != STREAM_OPEN || stream->eof || !ws_room(&s->ws) ||
+		    !stream_read_datagram(stream, s->piece, sizeof(s->piece), &n, s->now_ms))
+			break;
+		s->dialect->data(s, stream, s->piece, n);
+	}
+	if (stream->eof && !stream->told)
+		stream->tell_ms = s->now_ms + CUT_GRACE_MS;
 }
 
 /* Hands on one piece of what came from the destination. */
@@ -92,6 +114,10 @@ pump(struct session *s, struct stream *stream)
 
 	if (stream->state != STREAM_OPEN || stream->eof || !ws_room(&s->ws))
 		return;
+	if (stream->protocol == PROTOCOL_UDP) {
+		pump_datagrams(s, stream);
+		return;
+	}
 	n = stream_read(stream, s->piece, sizeof(s->piece));
 	if (n)
 		s->dialect->data(s, stream, s->piece, n);
@@ -102,9 +128,19 @@ pump(struct session *s, struct stream *stream)
 	}
 }
 
+/* close(2) alone would not end it: the broker's duplicate keeps the socket there. */
+static void
+unwatch(struct session *s, struct stream *stream)
+{
+	if (stream->fd >= 0 && stream->events != UNWATCHED)
+		(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
+	stream->events = UNWATCHED;
+}
+
 static void
 step(struct session *s, struct stream *stream)
 {
+	unwatch(s, stream);
 	if (stream_step(stream, s->piece, sizeof(s->piece), s->now_ms))
 		ask_end(s, stream);
 }
@@ -116,7 +152,7 @@ streams_event(struct session *s, uint32_t tag, uint32_t events)
 
 	if (!stream)
 		return;
-	if (events & (EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLHUP | (stream->protocol == PROTOCOL_UDP ? 0U : EPOLLERR)))
 		stream->hung = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		stream_write(stream, s->now_ms);
@@ -141,7 +177,8 @@ tell_end(struct session *s, struct stream *stream)
 	reason = stream->reason;
 	stream->told = true;
 	if (reason == REASON_NONE)
-		reason = stream->reset ? REASON_CONNECT_FAILED : REASON_PEER_CLOSED;
+		reason = stream->reset || stream->protocol == PROTOCOL_UDP ? REASON_CONNECT_FAILED
+									   : REASON_PEER_CLOSED;
 	if (s->ws.state == WS_OPEN)
 		s->dialect->ended(s, stream, reason);
 }
@@ -179,6 +216,8 @@ settle_one(struct session *s, struct stream *stream)
 {
 	uint64_t deadline;
 
+	if (stream_idle(stream, s->now_ms))
+		stream_cut(stream, REASON_IDLE);
 	if (unwatched_input(s, stream) && stream->state == STREAM_OPEN)
 		pump(s, stream);
 	tell_end(s, stream);
@@ -259,68 +298,20 @@ streams_stop(struct session *s)
 	s->slots = s->used = 0;
 }
 
-static struct stream *
-free_slot(struct session *s)
-{
-	for (uint32_t i = 0; i < s->slots; i++) {
-		if (s->streams[i].state != STREAM_FREE)
-			continue;
-		if (i >= s->used)
-			s->used = i + 1;
-		return &s->streams[i];
-	}
-	return NULL;
-}
-
 struct stream *
-session_open(struct session *s, const char *host, uint16_t port, void *owner)
+streams_new(struct session *s)
 {
-	struct stream *stream = free_slot(s);
-	struct ipc_open ask = {.head = {MSG_OPEN}, .protocol = PROTOCOL_TCP};
+	uint32_t i = 0;
 
-	if (!stream)
+	while (i < s->slots && s->streams[i].state != STREAM_FREE)
+		i++;
+	if (i == s->slots)
 		return NULL;
-	/* A number goes as a number: the broker reads none. */
-	ask.addr.port = port;
-	if (inet_pton(AF_INET, host, ask.addr.ip) == 1)
-		ask.addr.family = 4;
-	else if (inet_pton(AF_INET6, host, ask.addr.ip) == 1)
-		ask.addr.family = 6;
-	else if (ipc_text_set(ask.host, sizeof(ask.host), host) < 0)
-		return NULL;
+	if (i >= s->used)
+		s->used = i + 1;
 	/* Tag 0 means the session itself: generations count from 1. */
 	s->generation = s->generation % (UINT32_MAX >> SLOT_BITS) + 1;
-	ask.tag = s->generation << SLOT_BITS | (uint32_t)(stream - s->streams);
-	stream_ask(stream, ask.tag, STREAM_UP_MARK + s->granted.message_bytes + WS_INPUT);
-	stream->ask = ask;
-	stream->owner = owner;
-	ask_open(s, stream);
-	return stream;
-}
-
-int
-session_push(struct session *s, struct stream *stream, const void *bytes, size_t n)
-{
-	if (n > stream->up.most - stream->up.length)
-		return -1;
-	if (stream_push(stream, bytes, n, s->now_ms) < 0)
-		session_no_memory(s);
-	return 0;
-}
-
-void
-session_drop(struct session *s, struct stream *stream, uint32_t reason)
-{
-	stream->owner = NULL;
-	stream_finish(stream, reason, s->now_ms);
-}
-
-struct stream *
-session_next(struct session *s, const struct stream *after)
-{
-	uint32_t i = after ? (uint32_t)(after - s->streams) + 1 : 0;
-
-	while (i < s->used && !(s->streams[i].state != STREAM_FREE && s->streams[i].owner))
-		i++;
-	return i < s->used ? &s->streams[i] : NULL;
+	stream_ask(&s->streams[i], s->generation << SLOT_BITS | i,
+		   STREAM_UP_MARK + s->granted.message_bytes + WS_INPUT);
+	return &s->streams[i];
 }

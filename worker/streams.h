@@ -19,6 +19,12 @@ struct stream;
 int streams_start(struct session *s);
 
 /**
+ * streams_new() - take a free slot: a TCP stream that is ASKED, with a tag of its own.
+ * Returns NULL when all are taken.
+ */
+struct stream *streams_new(struct session *s);
+
+/**
  * streams_by_tag() - the stream with that tag, or NULL.
  */
 struct stream *streams_by_tag(struct session *s, uint32_t tag);

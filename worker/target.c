@@ -83,44 +83,48 @@ is(const char *text, size_t length, const char *wanted)
 	return length == strlen(wanted) && !memcmp(text, wanted, length);
 }
 
-/* @text: behind "/raw/", its escapes checked. */
-static enum target_route
-read_raw(const char *text, size_t length, struct target *out)
+static void
+read_segment(const char *text, size_t length, struct target_segment *out)
 {
-	const char *slash = memchr(text, '/', length);
-	size_t host = slash ? (size_t)(slash - text) : length;
-	size_t port = slash ? length - host - 1 : 0;
-
-	if (!host || !port || memchr(slash + 1, '/', port))
-		return TARGET_NONE;
-	/* One that is too long is no name either. */
-	if (!target_decode(text, host, out->host, sizeof(out->host), &out->host_length))
-		out->host[0] = '\0';
-	out->port = target_port(slash + 1, port);
-	return TARGET_RAW;
+	out->raw = text;
+	out->raw_length = length;
+	if (!target_decode(text, length, out->text, sizeof(out->text), &out->length))
+		out->text[0] = '\0';
 }
 
-static enum target_route
-route(const char *path, size_t length, struct target *out)
+/* @path: from a slash on. Returns the bytes of the segment behind it. */
+static size_t
+segment_length(const char *path, size_t length)
 {
-	static const char raw[] = "/raw/";
+	const char *slash = memchr(path + 1, '/', length - 1);
 
-	if (!escapes_ok(path, length))
-		return TARGET_BAD;
-	if (is(path, length, "/health"))
-		return TARGET_HEALTH;
-	if (is(path, length, "/netproxy") || is(path, length, "/netproxy/"))
-		return TARGET_NETPROXY;
-	if (length > strlen(raw) && !memcmp(path, raw, strlen(raw)))
-		return read_raw(path + strlen(raw), length - strlen(raw), out);
-	return TARGET_NONE;
+	return slash ? (size_t)(slash - path) - 1 : length - 1;
 }
 
 void
 target_read(const char *path, size_t length, struct target *out)
 {
-	*out = (struct target){0};
-	out->route = route(path, length, out);
+	size_t n;
+
+	memset(out, 0, sizeof(*out));
+	out->bad = !escapes_ok(path, length);
+	if (out->bad || !length || path[0] != '/')
+		return;
+	n = segment_length(path, length);
+	if (n < sizeof(out->word))
+		memcpy(out->word, path + 1, n);
+	for (size_t at = n + 1; at < length; at += n + 1) {
+		n = segment_length(path + at, length - at);
+		if (out->segments < TARGET_SEGMENTS)
+			read_segment(path + at + 1, n, &out->segment[out->segments]);
+		out->segments++;
+	}
+}
+
+bool
+target_is(const struct target *target, const char *word)
+{
+	return !target->segments && strcmp(target->word, word) == 0;
 }
 
 /* The value of a pair NAME or NAME=VALUE if it has that name. */

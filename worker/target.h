@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The request target: which dialect, which destination, which parameters.
- * Paths are compared byte by byte, before any decoding and without any
- * normalising: "/./health", "//health" and "/%68ealth" are other paths.
+ * The request target: a path's segments, and parameters. The first segment chooses
+ * the dialect (worker/dialect.h), which reads the others itself. Paths are compared
+ * byte by byte, before any decoding and without any normalising: "/./health",
+ * "//health" and "/%68ealth" are other paths.
  */
 #ifndef SOCKWARD_WORKER_TARGET_H
 #define SOCKWARD_WORKER_TARGET_H
@@ -11,26 +12,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TARGET_HOST 1024 /* a decoded host, UTF-8, with its NUL */
+#define TARGET_WORD     32   /* room for the first segment, with its NUL */
+#define TARGET_SEGMENTS 4    /* that are kept of what follows it */
+#define TARGET_HOST     1024 /* room for one of them decoded, UTF-8, with its NUL */
 
-enum target_route {
-	TARGET_BAD,      /* malformed escapes: answer 400 */
-	TARGET_NONE,     /* no such path: answer 404 */
-	TARGET_HEALTH,   /* /health */
-	TARGET_RAW,      /* /raw/HOST/PORT */
-	TARGET_NETPROXY, /* /netproxy, with or without one slash behind it */
+/* A part of the path between slashes. */
+struct target_segment {
+	const char *raw; /* as it was sent, in the request's head */
+	size_t raw_length;
+	char text[TARGET_HOST]; /* decoded; empty when it does not fit */
+	size_t length;
 };
 
 struct target {
-	enum target_route route;
+	bool bad;               /* malformed escapes: answer 400 */
+	char word[TARGET_WORD]; /* the first segment as it was sent; empty when it does not fit */
 	/*
-	 * For TARGET_RAW. The host is decoded but not judged: name_canonical()
-	 * does that, and the client learns a refusal after the 101 (name-invalid).
-	 * port is 0 when its segment is no port: the same refusal.
+	 * What follows it: none for "/word", one that is empty for "/word/". Of more
+	 * than TARGET_SEGMENTS only so many are kept, but all are counted.
 	 */
-	char host[TARGET_HOST];
-	size_t host_length;
-	uint16_t port;
+	size_t segments;
+	struct target_segment segment[TARGET_SEGMENTS];
 };
 
 enum target_parameter {
@@ -40,12 +42,19 @@ enum target_parameter {
 };
 
 /**
- * target_read() - find the route of a path.
+ * target_read() - take a path apart.
  * @path: as in the request line, from the first slash, without the query.
  * @length: its bytes.
- * @out: always set; host is NUL-terminated and has no byte below 0x20, nor 0x7f.
+ * @out: always set; points into @path. Texts are NUL-terminated and have no byte
+ *       below 0x20, nor 0x7f. No host is judged: name_canonical() does that, and the
+ *       client learns a refusal after the 101 (name-invalid).
  */
 void target_read(const char *path, size_t length, struct target *out);
+
+/**
+ * target_is() - is the path "/word" alone?
+ */
+bool target_is(const struct target *target, const char *word);
 
 /**
  * target_port() - a port: decimal, 1 to 65535, no sign, no leading zero, no blank.

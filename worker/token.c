@@ -118,11 +118,11 @@ token_find(const struct http_head *head, const char *buffer, enum dialect dialec
 	return result;
 }
 
-/* How much a dialect likes a subprotocol; 0 is not at all. */
+/* How much a subprotocol is liked; 0 is not at all. */
 static int
-rank(enum dialect dialect, const char *text, size_t length)
+rank(bool any, const char *text, size_t length)
 {
-	if (dialect != DIALECT_RAW)
+	if (any)
 		return 1;
 	if (length == 6 && !memcmp(text, "binary", 6))
 		return 2;
@@ -130,15 +130,14 @@ rank(enum dialect dialect, const char *text, size_t length)
 }
 
 bool
-token_protocol(const struct http_head *head, const char *buffer, enum dialect dialect,
-	       struct http_span *out)
+token_protocol(const struct http_head *head, const char *buffer, bool any, struct http_span *out)
 {
 	struct http_cursor cursor = {0};
 	struct http_span item;
 	int best = 0;
 
 	while (http_next(head, buffer, HTTP_PROTOCOL, &cursor, &item)) {
-		int likes = rank(dialect, buffer + item.at, item.length);
+		int likes = rank(any, buffer + item.at, item.length);
 
 		if (is_auth(buffer, &item) || item.length > ACCEPT_PROTOCOL_MOST || likes <= best)
 			continue;

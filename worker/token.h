@@ -48,14 +48,13 @@ enum token_result token_find(const struct http_head *head, const char *buffer, e
 /**
  * token_protocol() - the subprotocol to answer.
  * @head, @buffer: as token_find().
- * @dialect: DIALECT_NETPROXY takes the first offered one; DIALECT_RAW "binary",
- *           else "sockward"; any other dialect as netproxy.
+ * @any: take the first offered one; else "binary", or else "sockward".
  * @out: receives its place in @buffer; untouched on false.
  *
  * Never an entry that begins with "auth.", nor one over ACCEPT_PROTOCOL_MOST
  * bytes. Returns false when none is to be answered.
  */
-bool token_protocol(const struct http_head *head, const char *buffer, enum dialect dialect,
+bool token_protocol(const struct http_head *head, const char *buffer, bool any,
 		    struct http_span *out);
 
 #endif

@@ -122,13 +122,13 @@ protocol_word(unsigned int protocol)
 static void
 put_asked(struct writer *writer, const struct ipc_record *record)
 {
-	/* Only a request for a stream has a protocol; else host is the client's header. */
-	bool stream = record->protocol != 0;
+	/* Only requests have a number, or a protocol; else host is the client's header. */
+	bool stream = record->stream != 0 || record->protocol != 0;
 
 	if (record->dialect)
 		writer_word(writer, "dialect", dialect_word(record->dialect));
 	put_some(writer, "stream", record->stream);
-	if (stream)
+	if (record->protocol)
 		writer_word(writer, "protocol", protocol_word(record->protocol));
 	if (stream && !record->host[0])
 		put_ip(writer, "host", &record->peer); /* a number was asked for */
@@ -146,8 +146,11 @@ static void
 put_stream_end(struct writer *writer, const struct ipc_record *record)
 {
 	writer_number(writer, "duration_ms", record->duration_ms);
-	writer_number(writer, "bytes_up", record->bytes_up);
-	writer_number(writer, "bytes_down", record->bytes_down);
+	/* Of datagrams the kernel keeps no counts. */
+	if (record->protocol != PROTOCOL_UDP) {
+		writer_number(writer, "bytes_up", record->bytes_up);
+		writer_number(writer, "bytes_down", record->bytes_down);
+	}
 	writer_number(writer, "claimed_up", record->counts.claimed_bytes_in);
 	writer_number(writer, "claimed_down", record->counts.claimed_bytes_out);
 	put_some(writer, "rtt_us", record->rtt_us);

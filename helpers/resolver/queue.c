@@ -217,7 +217,8 @@ int
 queue_message(struct resolver *resolver, struct serve_client *client, const union ipc_any *any)
 {
 	const struct ipc_lookup *asked = &any->LOOKUP_body;
-	struct ipc_addresses answer = {.head = {MSG_ADDRESSES}, .tag = asked->tag};
+	struct ipc_addresses answer = {
+		.head = {MSG_ADDRESSES}, .tag = asked->tag, .ttl_s = TTL_S};
 	struct query *query = TAILQ_FIRST(&resolver->free);
 	struct ipc_addr number;
 	char name[IPC_HOST];

@@ -17,6 +17,7 @@
 #define SESSION_MOST 4     /* of these for one session */
 #define WAITING_MOST 64    /* questions of one session that wait */
 #define DEADLINE_MS  10000 /* from question to answer */
+#define TTL_S        60    /* of an answer: getaddrinfo(3) does not tell the DNS's own */
 
 struct query {
 	TAILQ_ENTRY(query) next;

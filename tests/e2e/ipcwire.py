@@ -6,6 +6,7 @@ The layouts stand here a second time on purpose: that both agree is checked agai
 `wiresizes`, a program that is built from ipc/messages.h.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ BUILD = os.environ.get("SOCKWARD_BUILD") or os.getcwd()
 ADDR = "=BBH16s"
 HEAD = {
     "LOOKUP": "=IIQ256s",
-    "ADDRESSES": "=IIQII" + 8 * ADDR[1:],
+    "ADDRESSES": "=IIQIII" + 8 * ADDR[1:] + "I",
     "VERIFY": "=IIQ" + "IBBBB256s256s4096s",
     "VERDICT": "=IIQQ64s128s",
     "AUDIT_HELLO": "=IIQ",
@@ -41,7 +42,7 @@ RECORD = [
     ("streams", "I"), ("host", "256s"), ("origin", "256s"), ("rule", "128s"), ("pad3", "I"),
 ]
 EVENTS = ["", "start", "stop", "policy", "session-open", "authenticated", "granted", "refused",
-          "stream-end", "session-end"]
+          "stream-end", "session-end", "resolved"]
 TCP, UDP = 1, 2
 
 
@@ -63,6 +64,9 @@ def read_table():
 
 TABLE, REASONS, OFFSETS = read_table()
 REASON_WORDS = {number: word for word, number in REASONS.items()}
+ERRNO = 1024  # an errno of a dial is a reason too
+REASON_WORDS.update({ERRNO + errno.ECONNREFUSED: "peer-refused", ERRNO + errno.EMFILE: "resources",
+                     ERRNO + errno.ENETUNREACH: "unreachable", ERRNO + errno.ETIMEDOUT: "timeout"})
 
 
 def number_of(name):
@@ -132,7 +136,7 @@ def unpack(message):
     if name == "ADDRESSES":
         _, tag, session, reason, count = values[:5]
         size = struct.calcsize(ADDR)
-        raw = message[-8 * size:]
+        raw = message[28:28 + 8 * size]
         found = [address_text(raw[i * size:(i + 1) * size]) for i in range(8)]
         assert found[count:] == [None] * (8 - count), "addresses beyond the count: %s" % found
         return name, (tag, session, REASON_WORDS[reason], found[:count])

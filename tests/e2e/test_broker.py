@@ -16,7 +16,7 @@ import brokerbox  # noqa: E402
 import suite  # noqa: E402
 import tap  # noqa: E402
 from brokerbox import open_, receive_fd  # noqa: E402
-from ipcwire import REASON_WORDS, TABLE, number_of  # noqa: E402
+from ipcwire import REASON_WORDS, TABLE, address_text, number_of  # noqa: E402
 
 LEGAL_ASKS = {"AUTH": "NEW", "OPEN": "OPEN", "END": "OPEN", "COUNTS": "NEW ASKED OPEN"}
 
@@ -280,17 +280,119 @@ class HandOver(unittest.TestCase):
             self.assertEqual(b.lookups, ["a.example.test"])
 
     def test_83_a_name_and_a_number_that_disagree(self):
-        """A request says one or the other: both, or neither, ends its session."""
-        both = brokerbox.open_raw(brokerbox.number("127.0.0.1", 80), b"a.example.test")
-        neither = brokerbox.open_raw(brokerbox.number("", 80), b"")
+        """Of a name that comes with a number only that address is dialled, if the name has it."""
+        server, port = target()
+        found = ["10.0.0.1", "127.0.0.1"]
+        with brokerbox.Broker(policy(), answer_names=lambda host: found) as b:
+            session = b.session()
+            for ip, outcome in (("127.0.0.1", None), ("127.0.0.2", "name-failed"),
+                                ("10.0.0.2", "name-failed"), ("::1", "name-failed")):
+                b.ends[session].send(brokerbox.open_raw(brokerbox.number(ip, port), b"inner.test"))
+                b.pump(until=lambda: self.ready(b, session), watch=b.ends[session])
+                message, fds = receive_fd(b.ends[session])
+                if outcome:
+                    self.assertEqual(REASON_WORDS[struct.unpack_from("=III", message)[2]], outcome)
+                else:
+                    self.assertEqual(server.accept()[1], socket.socket(fileno=fds[0]).getsockname())
+            self.assertEqual(b.lookups, ["inner.test"] * 4)
+
+    def test_a_request_says_what_it_is_about(self):
+        one = brokerbox.number("127.0.0.1", 80)
+        wrong = [brokerbox.open_raw(brokerbox.number("", 80), b""),  # nothing
+                 brokerbox.open_raw(one, b"", protocol=0),           # a stream of no protocol
+                 brokerbox.open_raw(one, b"", kind=brokerbox.RESOLVE),
+                 brokerbox.open_raw(one, b"", kind=3)]
         with brokerbox.Broker(policy()) as b:
-            for message in (both, neither):
+            for message in wrong:
                 session = b.session()
                 b.ends[session].send(message)
                 b.pump(until=lambda: session in b.killed)
                 b.finish(session)
                 self.assertEqual(b.of(session, "session-end")[0]["reason"], "protocol-violation")
-            self.assertEqual(b.lookups, [])
+
+    def resolve(self, b, session, name):
+        """[address, ...], or the reason."""
+        b.ends[session].send(brokerbox.open_raw(brokerbox.number("", 0), name.encode(), 7,
+                                                protocol=0, kind=brokerbox.RESOLVE))
+        b.pump(until=lambda: self.ready(b, session), watch=b.ends[session])
+        message = b.ends[session].recv(65536)
+        if struct.unpack_from("=I", message)[0] == number_of("REFUSED"):
+            return REASON_WORDS[struct.unpack_from("=III", message)[2]]
+        number, tag, ttl, count = struct.unpack_from("=IIII", message)
+        self.assertEqual((number, tag, ttl), (number_of("RESOLVED"), 7, 60))
+        found = [address_text(message[16 + 20 * i:36 + 20 * i]) for i in range(8)]
+        self.assertEqual(found[count:], [None] * (8 - count), "no address that was not judged")
+        return found[:count]
+
+    def test_126_addresses_that_are_told(self):
+        """Only of names that a rule could allow, and only what would be allowed."""
+        mixed = ["169.254.169.254", "203.0.114.1", "10.0.0.1", "2606:4700::1", "127.0.0.1"]
+        rules = policy(deny=[{"to": "*:25"}, {"to": "shut.example.test:*"},
+                             {"to": "[2606:4700::/32]:*"}])
+        with brokerbox.Broker(rules, answer_names=lambda host: mixed) as b:
+            session = b.session()
+            # (127.0.0.1 has a rule of its own)
+            self.assertEqual(self.resolve(b, session, "a.example.test"),
+                             ["203.0.114.1", "127.0.0.1"])
+            self.assertEqual(self.resolve(b, session, "inner.test"),
+                             ["203.0.114.1", "10.0.0.1", "127.0.0.1"])
+            asked = len(b.lookups)
+            self.assertEqual(self.resolve(b, session, "shut.example.test"), "rule-denies")
+            self.assertEqual(self.resolve(b, session, "localhost"), "no-rule")
+            self.assertEqual(self.resolve(b, session, "A.example.test"), "name-invalid")
+            self.assertEqual(len(b.lookups), asked)
+            b.pump(until=lambda: len(b.of(session, "refused")) == 3)
+            self.assertEqual([r["addresses"] for r in b.of(session, "resolved")], [5, 5])
+
+    # --- datagrams ----------------------------------------------------------------------------
+
+    def udp_target(self):
+        sock = socket.socket(type=socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(10)
+        self.addCleanup(sock.close)
+        return sock, sock.getsockname()[1]
+
+    def open_udp(self, b, session, port, beside=0):
+        b.ends[session].send(brokerbox.open_raw(brokerbox.number("127.0.0.1", port), b"", 1,
+                                                brokerbox.UDP, beside=beside))
+        b.pump(until=lambda: self.ready(b, session), watch=b.ends[session])
+        message, fds = receive_fd(b.ends[session])
+        self.assertEqual(struct.unpack_from("=I", message)[0], number_of("OPENED"))
+        sock = socket.socket(fileno=fds[0])
+        self.addCleanup(sock.close)
+        return sock, struct.unpack_from("=III", message)[2]
+
+    def test_datagrams(self):
+        rules = policy()
+        rules["grants"]["demo"]["allow"] = [dict(suite.to("127.0.0.1:*"), protocols=["udp"])]
+        one, port = self.udp_target()
+        two, other = self.udp_target()
+        with brokerbox.Broker(rules) as b:
+            session = b.session()
+            first, id = self.open_udp(b, session, port)
+            second, _ = self.open_udp(b, session, other, beside=id)
+            self.assertEqual(first.getsockname()[1], second.getsockname()[1], "one near port")
+            first.send(b"to one")
+            second.send(b"to two")
+            self.assertEqual(one.recv(100), b"to one")
+            self.assertEqual(two.recv(100), b"to two")
+            for peer in (one, two):  # each hears its own peer alone
+                peer.sendto(b"from", first.getsockname())
+            for mine in (first, second):
+                mine.settimeout(10)
+                self.assertEqual(mine.recv(100), b"from")
+                mine.setblocking(False)
+                self.assertRaises(BlockingIOError, mine.recv, 100)
+            alien, _ = self.open_udp(b, b.session(), other, beside=id)
+            self.assertNotEqual(alien.getsockname()[1], first.getsockname()[1])
+            self.assertEqual(self.refused(b, session, "127.0.0.1", port), "no-rule", "tcp")
+            b.ends[session].send(brokerbox.end(id))
+            b.pump(until=lambda: b.of(session, "stream-end"))
+            self.assertRaises(OSError, first.send, b"dead")  # and so is every copy
+            self.assertEqual(b.of(session, "stream-end")[0]["protocol"], brokerbox.UDP)
+            second.send(b"lives")
+            self.assertEqual(two.recv(100), b"lives")
 
     def test_96_numbers_in_the_dress_of_names(self):
         """The worker says that these are names: none is dialled, nor looked up if it is malformed."""

@@ -56,7 +56,7 @@ check_token(const struct http_head *head, const char *text, enum dialect dialect
 		CHECK(token[0] == '#' && token[IPC_TOKEN - 1] == '#');
 	}
 	CHECK(key && key->length == HTTP_KEY_LENGTH);
-	if (token_protocol(head, text, dialect, &span)) {
+	if (token_protocol(head, text, dialect != DIALECT_RAW, &span)) {
 		inside(head, &span);
 		CHECK(span.length < 5 || memcmp(text + span.at, "auth.", 5) != 0);
 		length = accept_upgrade(text + key->at, text + span.at, span.length, answer);

@@ -32,24 +32,36 @@ check_decoded(const char *text, size_t length)
 }
 
 static void
+check_segment(const struct target_segment *segment, const char *path, size_t length)
+{
+	CHECK(segment->raw >= path && segment->raw + segment->raw_length <= path + length);
+	CHECK(!memchr(segment->raw, '/', segment->raw_length));
+	CHECK(segment->length < sizeof(segment->text));
+	if (!segment->length)
+		CHECK(!segment->text[0]);
+	else
+		check_decoded(segment->text, segment->length);
+}
+
+static void
 check_path(const char *path, size_t length)
 {
-	struct target target;
-	char port[8];
+	static struct target target;
+	size_t slashes = 0;
 
 	target_read(path, length, &target);
-	CHECK(target.host_length < sizeof(target.host));
-	CHECK(strlen(target.host) == target.host_length);
-	if (target.route != TARGET_RAW) {
-		CHECK(!target.host_length && !target.port);
+	CHECK(strnlen(target.word, sizeof(target.word)) < sizeof(target.word));
+	if (target.bad || !length || path[0] != '/') {
+		CHECK(!target.segments && !target.word[0]);
 		return;
 	}
-	check_decoded(target.host, target.host_length);
-	if (target.port) {
-		size_t n = (size_t)snprintf(port, sizeof(port), "/%u", (unsigned int)target.port);
-
-		CHECK(length > n && !memcmp(path + length - n, port, n));
-	}
+	for (size_t i = 0; i < length; i++)
+		slashes += path[i] == '/';
+	CHECK(target.segments == slashes - 1);
+	CHECK(length > strlen(target.word) && !memcmp(path + 1, target.word, strlen(target.word)));
+	CHECK(!strchr(target.word, '/'));
+	for (size_t i = 0; i < target.segments && i < TARGET_SEGMENTS; i++)
+		check_segment(&target.segment[i], path, length);
 }
 
 static void

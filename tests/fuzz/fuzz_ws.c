@@ -4,8 +4,9 @@
  * plays the broker, which grants and refuses by turns, destinations that echo, and
  * a client that reads. The session must come to its end, with a sensible status.
  *
- * The first byte chooses: bit 0 the dialect, bit 1 whether what follows are the
- * client's bytes as they are, or payload that is put into frames by the harness.
+ * The first byte chooses: bit 0 raw or netproxy, bit 2 udp-relay instead of either;
+ * bit 1 whether what follows are the client's bytes as they are, or payload that is
+ * put into frames by the harness.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -31,11 +32,12 @@ struct others {
 	int broker;
 	int client;
 	int peers[PEERS];
+	bool datagrams[PEERS];
 	unsigned int opened;
 };
 
 static void
-answer_open(struct others *o, uint32_t tag)
+answer_open(struct others *o, uint32_t tag, bool datagrams)
 {
 	struct ipc_opened opened = {.head = {MSG_OPENED}, .tag = tag, .stream = o->opened + 1};
 	struct ipc_refused refused = {.head = {MSG_REFUSED}, .tag = tag, .reason = tag % 40};
@@ -46,7 +48,9 @@ answer_open(struct others *o, uint32_t tag)
 		(void)ipc_post(o->broker, &refused, sizeof(refused));
 		return;
 	}
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+	CHECK(socketpair(AF_UNIX, (datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0, fds) ==
+	      0);
+	o->datagrams[o->opened] = datagrams;
 	o->peers[o->opened++] = fds[0];
 	(void)ipc_pass(o->broker, &opened, sizeof(opened), fds[1]);
 	close(fds[1]);
@@ -71,18 +75,25 @@ serve(struct others *o)
 		(void)ipc_post(o->broker, &granted, sizeof(granted));
 	} else if (buffer.any.head.type == MSG_OPEN) {
 		CHECK(ipc_text_ok(buffer.any.OPEN_body.host, IPC_HOST));
-		answer_open(o, buffer.any.OPEN_body.tag);
+		CHECK(buffer.any.OPEN_body.kind == IPC_CONNECT);
+		/* A near port is shared with a stream that was opened. */
+		CHECK(buffer.any.OPEN_body.beside <= o->opened);
+		answer_open(o, buffer.any.OPEN_body.tag,
+			    buffer.any.OPEN_body.protocol == PROTOCOL_UDP);
 	}
 	return true;
 }
 
 static void
-echo(int *fd)
+echo(int *fd, bool datagrams)
 {
 	static char bytes[65536];
 	ssize_t n = read(*fd, bytes, sizeof(bytes));
 
-	if (n > 0) {
+	if (datagrams) {
+		if (n >= 0)
+			(void)!write(*fd, bytes, (size_t)n);
+	} else if (n > 0) {
 		(void)!write(*fd, bytes, (size_t)n);
 	} else {
 		close(*fd);
@@ -110,7 +121,7 @@ play(void *data)
 		}
 		for (int i = 0; i < PEERS; i++) {
 			if (ready[2 + i].revents)
-				echo(&o->peers[i]);
+				echo(&o->peers[i], o->datagrams[i]);
 		}
 		if (ready[0].revents)
 			up = serve(o);
@@ -148,15 +159,17 @@ send_framed(int fd, const uint8_t *data, size_t size, unsigned int op)
 static void
 send_all(int fd, const uint8_t *data, size_t size)
 {
-	bool raw = data[0] & 1;
+	static const char *const paths[] = {"/netproxy", "/raw/h.example/80",
+					    "/udp-relay/h.example", "/udp-relay/192.0.2.1"};
+	unsigned int path = (data[0] & 1) | (data[0] & 4) >> 1;
 	char head[512];
-	int n = snprintf(head, sizeof(head), upgrade, raw ? "/raw/h.example/80" : "/netproxy");
+	int n = snprintf(head, sizeof(head), upgrade, paths[path]);
 
 	(void)!write(fd, head, (size_t)n);
 	if (data[0] & 2)
 		(void)!write(fd, data + 1, size - 1);
 	else
-		send_framed(fd, data + 1, size - 1, raw ? 2 : 1);
+		send_framed(fd, data + 1, size - 1, path ? 2 : 1);
 	shutdown(fd, SHUT_WR);
 }
 

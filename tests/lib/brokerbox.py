@@ -53,9 +53,13 @@ def open_(host, port, tag=1, protocol=1, addr=None):
     return open_raw(addr, name, tag, protocol)
 
 
-def open_raw(addr, name, tag=1, protocol=1):
+CONNECT, RESOLVE, LISTEN = range(3)
+TCP, UDP = 1, 2
+
+
+def open_raw(addr, name, tag=1, protocol=1, kind=CONNECT, beside=0):
     return struct.pack("=II", number_of("OPEN"), tag) + addr + \
-        struct.pack("=B3x256s", protocol, name)
+        struct.pack("=BB2xI256s", protocol, kind, beside, name)
 
 
 def end(stream):
@@ -199,8 +203,8 @@ class Broker:
             return
         reason = REASONS["none"] if found else REASONS["name-unknown"]
         packed = b"".join(address(one) for one in found) + address() * (8 - len(found))
-        self.peers["resolver"].send(struct.pack("=IIQII", number_of("ADDRESSES"), tag, session,
-                                                reason, len(found)) + packed)
+        self.peers["resolver"].send(struct.pack("=IIQIII", number_of("ADDRESSES"), tag, session,
+                                                reason, len(found), 60) + packed + bytes(4))
 
     def take_verify(self, message):
         session = struct.unpack_from("=Q", message, 8)[0]

@@ -46,7 +46,7 @@ def granted(channels=8, message_bytes=1 << 20):
 
 def opened(tag, stream, port):
     return struct.pack("=IIIBBH16s", TYPES["OPENED"], tag, stream, 4, 0, port,
-                       bytes([127, 0, 0, 1]) + bytes(12))
+                       bytes([127, 0, 0, 1]) + bytes(12)) + bytes(20)
 
 
 def connected_pair():

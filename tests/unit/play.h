@@ -104,6 +104,17 @@ void play_quiet(struct play *p);
 int play_opened(struct play *p, uint32_t tag, uint32_t stream);
 
 /**
+ * play_udp() - two UDP sockets on loopback that are connected with each other.
+ * @fds: the far one, blocking, with time limits; and the near one, non-blocking.
+ */
+void play_udp(int fds[2]);
+
+/**
+ * play_opened_udp() - the broker answers with a UDP socket. Returns the far one.
+ */
+int play_opened_udp(struct play *p, uint32_t tag, uint32_t stream);
+
+/**
  * play_refused() - the broker refuses a request, or with tag 0 the session.
  */
 void play_refused(struct play *p, uint32_t tag, uint32_t reason);

@@ -141,7 +141,7 @@ test_last_words_expire(void **state)
 	s = parts.s;
 	s->granted.channels = 1;
 	assert_int_equal(streams_start(s), 0);
-	stream = session_open(s, "h.example", 80, s);
+	stream = session_open(s, PROTOCOL_TCP, "h.example", 80, s);
 	assert_non_null(stream);
 	assert_int_equal(session_push(s, stream, "words", 5), 0);
 	session_drop(s, stream, REASON_CLIENT_CLOSED);

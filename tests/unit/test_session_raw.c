@@ -203,7 +203,8 @@ static void
 test_bad_ports(void **state)
 {
 	static const char *const targets[] = {"/raw/good.example/0", "/raw/good.example/65536",
-					      "/raw/good.example/080", "/raw/127.1/x"};
+					      "/raw/good.example/080", "/raw/127.1/x",
+					      "/raw/good.example/%34%34%33"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {

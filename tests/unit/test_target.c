@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,74 +10,94 @@
 
 #include "worker/target.h"
 
-static enum target_route
-route(const char *path)
+/* The path's word, and how many segments follow. */
+static void
+word_is(const char *path, const char *word, size_t segments)
 {
 	struct target target;
 
 	target_read(path, strlen(path), &target);
-	return target.route;
+	assert_false(target.bad);
+	assert_string_equal(target.word, word);
+	assert_int_equal(target.segments, segments);
+	assert_int_equal(target_is(&target, word), !segments);
 }
 
 static void
-raw_is(const char *path, const char *host, unsigned int port)
+segment_is(const char *path, size_t i, const char *raw, const char *text)
 {
 	struct target target;
 
 	target_read(path, strlen(path), &target);
-	assert_int_equal(target.route, TARGET_RAW);
-	assert_string_equal(target.host, host);
-	assert_int_equal(target.host_length, strlen(host));
-	assert_int_equal(target.port, port);
+	assert_false(target.bad);
+	assert_true(i < target.segments && i < TARGET_SEGMENTS);
+	assert_int_equal(target.segment[i].raw_length, strlen(raw));
+	assert_memory_equal(target.segment[i].raw, raw, strlen(raw));
+	assert_string_equal(target.segment[i].text, text);
+	assert_int_equal(target.segment[i].length, strlen(text));
 }
 
 static void
-routes(void **state)
+words(void **state)
 {
-	static const char *const none[] = {
-		"/",         "",           "/health/",    "/healthy",    "/Health",     "//health",
-		"/./health", "/%68ealth",  "/raw",        "/raw/",       "/raw/h",      "/raw/h/",
-		"/raw//80",  "/raw/h/80/", "/raw/h/80/x", "/netproxy//", "/netproxy/x", "/RAW/h/80",
-		"health",
-	};
-
 	(void)state;
-	assert_int_equal(route("/health"), TARGET_HEALTH);
-	assert_int_equal(route("/netproxy"), TARGET_NETPROXY);
-	assert_int_equal(route("/netproxy/"), TARGET_NETPROXY);
-	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-		if (route(none[i]) != TARGET_NONE)
-			fail_msg("'%s' has a route", none[i]);
+	word_is("/health", "health", 0);
+	word_is("/health/", "health", 1);
+	word_is("/healthy", "healthy", 0);
+	word_is("/Health", "Health", 0);
+	word_is("/%68ealth", "%68ealth", 0);
+	word_is("//health", "", 1);
+	word_is("/./health", ".", 1);
+	word_is("/netproxy//", "netproxy", 2);
+	word_is("/raw/h/80", "raw", 2);
+	word_is("/raw//80", "raw", 2);
+	word_is("/w/1/2/3/4/5/6", "w", 6);
+	word_is("/", "", 0);
+	word_is("", "", 0);
+	word_is("health", "", 0);
+	word_is("/1234567890123456789012345678901", "1234567890123456789012345678901", 0);
+	word_is("/12345678901234567890123456789012", "", 0);
 }
 
 static void
-raw(void **state)
+segments(void **state)
 {
 	char path[2048] = "/raw/";
-	char host[TARGET_HOST] = {0};
+	char raw[TARGET_HOST + 1] = {0};
 
 	(void)state;
-	raw_is("/raw/example.com/443", "example.com", 443);
-	raw_is("/raw/127.0.0.1/1", "127.0.0.1", 1);
-	raw_is("/raw/[::1]/65535", "[::1]", 65535);
-	raw_is("/raw/%5B::1%5d/80", "[::1]", 80);
-	raw_is("/raw/b%C3%BCcher.example/80",
-	       "b\xc3\xbc"
-	       "cher.example",
-	       80);
-	raw_is("/raw/a%2Fb/80", "a/b", 80);
-	raw_is("/raw/a%20b/80", "a b", 80);
-	raw_is("/raw/../80", "..", 80);
-	raw_is("/raw/h/65536", "h", 0);
-	raw_is("/raw/h/http", "h", 0);
-	raw_is("/raw/h/%34%34%33", "h", 0);
-	raw_is("/raw/../health", "..", 0);
-	memset(path + 5, 'x', TARGET_HOST);
-	memset(host, 'x', TARGET_HOST - 1);
-	strcpy(path + 5 + TARGET_HOST - 1, "/80");
-	raw_is(path, host, 80);
-	strcpy(path + 5 + TARGET_HOST - 1, "x/80");
-	raw_is(path, "", 80);
+	segment_is("/netproxy/", 0, "", "");
+	segment_is("/raw/example.com/443", 0, "example.com", "example.com");
+	segment_is("/raw/example.com/443", 1, "443", "443");
+	segment_is("/raw//80", 0, "", "");
+	segment_is("/raw//80", 1, "80", "80");
+	segment_is("/raw/h/", 1, "", "");
+	segment_is("/raw/%5B::1%5d/80", 0, "%5B::1%5d", "[::1]");
+	segment_is("/raw/b%C3%BCcher.example/80", 0, "b%C3%BCcher.example",
+		   "b\xc3\xbc"
+		   "cher.example");
+	segment_is("/raw/a%2Fb/80", 0, "a%2Fb", "a/b");
+	segment_is("/raw/../health", 0, "..", "..");
+	segment_is("/raw/h/%34%34%33", 1, "%34%34%33", "443");
+	segment_is("/w/1/2/3/4/5/6", 3, "4", "4");
+	memset(raw, 'x', TARGET_HOST - 1);
+	memcpy(path + 5, raw, TARGET_HOST);
+	strcat(path, "/80");
+	segment_is(path, 0, raw, raw);
+	raw[TARGET_HOST - 1] = 'x';
+	memcpy(path + 5, raw, TARGET_HOST + 1);
+	strcat(path, "/80");
+	segment_is(path, 0, raw, "");
+	segment_is(path, 1, "80", "80");
+}
+
+static bool
+is_bad(const char *path)
+{
+	struct target target;
+
+	target_read(path, strlen(path), &target);
+	return target.bad && !target.word[0] && !target.segments;
 }
 
 /* Case 51, what of it is the path's */
@@ -94,7 +115,7 @@ escapes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (route(bad[i]) != TARGET_BAD)
+		if (!is_bad(bad[i]))
 			fail_msg("'%s' is taken", bad[i]);
 	assert_true(target_decode("%41+%2b", 7, out, sizeof(out), &length));
 	assert_int_equal(length, 3);
@@ -174,8 +195,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(routes), cmocka_unit_test(raw),     cmocka_unit_test(escapes),
-		cmocka_unit_test(ports),  cmocka_unit_test(queries),
+		cmocka_unit_test(words), cmocka_unit_test(segments), cmocka_unit_test(escapes),
+		cmocka_unit_test(ports), cmocka_unit_test(queries),
 	};
 
 	return cmocka_run_group_tests_name("target", tests, NULL, NULL);

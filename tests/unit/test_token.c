@@ -141,7 +141,7 @@ answer(enum dialect dialect, const char *protocols)
 	struct http_span span;
 
 	make(&request, NULL, NULL, protocols);
-	if (!token_protocol(&request.head, request.text, dialect, &span))
+	if (!token_protocol(&request.head, request.text, dialect != DIALECT_RAW, &span))
 		return "-";
 	memset(out, 0, sizeof(out));
 	memcpy(out, request.text + span.at, span.length);

@@ -7,6 +7,7 @@ worker_tests = \
 	tests/unit/test_ws_end \
 	tests/unit/test_stream \
 	tests/unit/test_stream_end \
+	tests/unit/test_names \
 	tests/unit/test_session_parts \
 	tests/unit/test_session_broken \
 	tests/unit/test_tunnel \
@@ -14,6 +15,11 @@ worker_tests = \
 	tests/unit/test_session_flow \
 	tests/unit/test_session_netproxy \
 	tests/unit/test_netproxy_requests \
+	tests/unit/test_session_udp \
+	tests/unit/test_session_udp_end \
+	tests/unit/test_session_listen \
+	tests/unit/test_session_resolve \
+	tests/unit/test_session_relay \
 	tests/unit/test_session_faults
 worker_replays = \
 	tests/fuzz/replay_guard \
@@ -22,6 +28,7 @@ check_PROGRAMS += $(worker_tests) $(worker_replays)
 TESTS += $(worker_tests) $(worker_replays)
 
 PLAY = tests/unit/play.c tests/unit/play_parts.c tests/unit/play.h
+INSIDE = $(PLAY) tests/unit/play_inside.c tests/unit/play_inside.h
 WIRE = tests/unit/wire.c tests/unit/wire.h
 SCENE = tests/unit/scene.c tests/unit/scene.h
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c tests/unit/frames.c tests/unit/frames.h
@@ -34,6 +41,18 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(WIRE)
 tests_unit_test_stream_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stream_end_SOURCES = tests/unit/test_stream_end.c $(WIRE)
 tests_unit_test_stream_end_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_names_SOURCES = tests/unit/test_names.c
+tests_unit_test_names_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_udp_SOURCES = tests/unit/test_session_udp.c $(INSIDE)
+tests_unit_test_session_udp_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_listen_SOURCES = tests/unit/test_session_listen.c $(INSIDE)
+tests_unit_test_session_listen_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_udp_end_SOURCES = tests/unit/test_session_udp_end.c $(INSIDE)
+tests_unit_test_session_udp_end_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_resolve_SOURCES = tests/unit/test_session_resolve.c $(INSIDE)
+tests_unit_test_session_resolve_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_relay_SOURCES = tests/unit/test_session_relay.c $(PLAY)
+tests_unit_test_session_relay_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_parts_SOURCES = tests/unit/test_session_parts.c $(PLAY)
 tests_unit_test_session_parts_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_unit_test_session_broken_SOURCES = tests/unit/test_session_broken.c $(PLAY)

@@ -15,13 +15,15 @@
 
 static const struct ipc_addr no_address;
 
-static void
+/* /netproxy, with or without one slash behind it. */
+static bool
 begin(struct session *s, const struct target *target, const char *query, size_t n)
 {
 	(void)s;
-	(void)target;
 	(void)query;
 	(void)n;
+	return target->segments == 0 ||
+	       (target->segments == 1 && target->segment[0].raw_length == 0);
 }
 
 static void
@@ -132,7 +134,7 @@ open_connection(struct session *s, const struct json_object *request, const stru
 		return;
 	}
 	*c = wanted;
-	if (!session_open(s, c->host, c->port, c)) {
+	if (!session_open(s, PROTOCOL_TCP, c->host, c->port, c)) {
 		netproxy_say_refused(s, c, REASON_CHANNELS_LIMIT, &no_address);
 		free(c);
 	}
@@ -337,8 +339,10 @@ stop(struct session *s)
 
 const struct dialect_ops dialect_netproxy = {
 	.number = DIALECT_NETPROXY,
-	.route = TARGET_NETPROXY,
+	.path = "netproxy",
 	.size = sizeof(struct netproxy),
+	.echo_any_subprotocol = true,
+	.preflight = true,
 	.begin = begin,
 	.granted = granted,
 	.message_begin = message_begin,

@@ -24,20 +24,26 @@ struct raw {
 	struct stream *stream;
 };
 
-static void
+/* /raw/HOST/PORT. The port is not decoded: digits need no escapes. */
+static bool
 begin(struct session *s, const struct target *target, const char *query, size_t n)
 {
+	const struct target_segment *host = &target->segment[0];
+	const struct target_segment *port = &target->segment[1];
 	struct raw *raw = s->mine;
 	char value[16];
 	size_t length;
 
-	raw->port = target->port;
+	if (target->segments != 2 || !host->raw_length || !port->raw_length)
+		return false;
+	raw->port = target_port(port->raw, port->raw_length);
 	/* What is no destination is refused by the broker, on record. */
-	if (!name_canonical(target->host, target->host_length, raw->host))
-		name_for_record(target->host, target->host_length, raw->host);
+	if (!name_canonical(host->text, host->length, raw->host))
+		name_for_record(host->text, host->length, raw->host);
 	raw->eof_message =
 		target_query(query, n, "eof", value, sizeof(value), &length) == TARGET_FOUND &&
 		strcmp(value, "message") == 0;
+	return true;
 }
 
 static void
@@ -49,7 +55,7 @@ granted(struct session *s)
 		session_close_reason(s, REASON_NAME_INVALID);
 		return;
 	}
-	raw->stream = session_open(s, raw->host, raw->port, raw);
+	raw->stream = session_open(s, PROTOCOL_TCP, raw->host, raw->port, raw);
 	if (!raw->stream)
 		session_close_reason(s, REASON_CHANNELS_LIMIT);
 }
@@ -112,7 +118,7 @@ message_end(struct session *s)
 	if (raw->message_length)
 		return;
 	raw->client_ended = true;
-	stream_shut(raw->stream, s->now_ms);
+	session_shut(s, raw->stream);
 	end_if_both(s);
 }
 
@@ -159,7 +165,7 @@ ended(struct session *s, struct stream *stream, uint32_t reason)
 
 const struct dialect_ops dialect_raw = {
 	.number = DIALECT_RAW,
-	.route = TARGET_RAW,
+	.path = "raw",
 	.size = sizeof(struct raw),
 	.begin = begin,
 	.granted = granted,
