@@ -139,7 +139,7 @@ resolved(struct stream *stream)
 static void
 choose(struct stream *stream)
 {
-	enum reason reason = REASON_NAME_FAILED;
+	enum reason reason = REASON_NO_RULE;
 	struct ipc_addr only = stream->record.peer;
 
 	for (uint8_t i = 0; i < stream->record.addresses; i++) {
@@ -222,7 +222,8 @@ stream_new(struct session *session, const struct ipc_open *open)
 	stream->record.mono_ns = broker.now * 1000000;
 	stream->record.stream = ++session->requests;
 	stream->record.protocol = open->protocol;
-	stream->record.addresses = !stream->by_name;
+	/* Listeners are not served yet: without an address all is refused. */
+	stream->record.addresses = !stream->by_name && open->kind == IPC_CONNECT;
 	stream->record.peer = open->addr;
 	memcpy(stream->record.host, open->host, IPC_HOST);
 	LIST_INSERT_HEAD(&session->streams, stream, next);
@@ -245,7 +246,7 @@ grant_open(struct peer *peer, const union ipc_any *any)
 	const struct ipc_open *open = &any->OPEN_body;
 	struct session *session = container_of(peer, struct session, peer);
 	bool legal = ipc_text_ok(open->host, IPC_HOST) && (open->host[0] || open->addr.family) &&
-		     open->kind == (open->protocol ? IPC_CONNECT : IPC_RESOLVE);
+		     open->kind <= IPC_LISTEN && !open->protocol == (open->kind == IPC_RESOLVE);
 	struct stream *stream = legal ? stream_new(session, open) : NULL;
 	struct stream *beside = stream_find(session, open->beside, STREAM_LIVE);
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};

@@ -12,6 +12,8 @@
 
 #include "policy/compile.h"
 #include "policy/explain.h"
+#include "policy/import.h"
+#include "policy/json.h"
 #include "policy/read.h"
 
 enum exit_status {
@@ -25,15 +27,18 @@ static const char usage[] =
 	"       sockward policy compile FILE -o IMAGE\n"
 	"       sockward policy explain --grant GRANT --to HOST:PORT[/PROTOCOL]\n"
 	"                               [--resolved ADDRESS] FILE\n"
+	"       sockward policy import --from wasmnet FILE\n"
 	"\n"
 	"  check     tell what is wrong with a policy, with file, line and column\n"
 	"  compile   make the image that the broker loads\n"
 	"  explain   tell which rule decides about a destination, and why;\n"
 	"            exit status 0: allowed, 1: denied, 2: neither\n"
+	"  import    write a policy made of another program's, and tell what differs\n"
 	"\n"
 	"  --grant GRANT         the grant that asks; not needed where there is only one\n"
 	"  --to HOST:PORT        a name, 192.0.2.1 or [2001:db8::1]; /tcp, /udp or /tls\n"
 	"  --resolved ADDRESS    judge a name as if the DNS gave this address for it\n"
+	"  --from wasmnet        what FILE is: the TOML of wasmnet-server\n"
 	"  -o, --output IMAGE    a regular file, replaced only by a sound policy's; or -\n"
 	"\n"
 	"FILE may be - for standard input. The format is described in sockward-policy(5).\n";
@@ -43,6 +48,7 @@ struct options {
 	const char *to;
 	const char *resolved;
 	const char *output;
+	const char *from;
 	const char *file;
 };
 
@@ -239,6 +245,43 @@ explain(const struct options *options)
 	return verdict.reason == REASON_NONE ? EXIT_GOOD : EXIT_BAD;
 }
 
+/* One byte more than may be read, so that a longer file shows. */
+static char *
+read_file(const char *file, size_t *size)
+{
+	FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	char *text = in ? malloc(JSON_SIZE + 1) : NULL;
+
+	*size = text ? fread(text, 1, JSON_SIZE + 1, in) : 0;
+	if (!text || ferror(in)) {
+		fprintf(stderr, "%s: error: it cannot be read: %s\n", file, strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	if (in && in != stdin)
+		(void)fclose(in);
+	return text;
+}
+
+static int
+import(const struct options *options)
+{
+	int status;
+	size_t size;
+	char *text;
+
+	if (!options->from || strcmp(options->from, "wasmnet") != 0)
+		return usage_wrong("import needs --from wasmnet", "");
+	text = read_file(options->file, &size);
+	if (!text)
+		return EXIT_BAD;
+	status = import_wasmnet(text, size,
+				strcmp(options->file, "-") ? options->file : "standard input",
+				stdout, stderr);
+	free(text);
+	return status < 0 ? EXIT_BAD : EXIT_GOOD;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *options);
@@ -247,6 +290,7 @@ static const struct {
 	{"check", check, ""},
 	{"compile", compile, "o"},
 	{"explain", explain, "gtr"},
+	{"import", import, "f"},
 };
 
 static int
@@ -256,6 +300,7 @@ read_options(int argc, char **argv, const char *letters, struct options *options
 					      {"to", required_argument, NULL, 't'},
 					      {"resolved", required_argument, NULL, 'r'},
 					      {"output", required_argument, NULL, 'o'},
+					      {"from", required_argument, NULL, 'f'},
 					      {0}};
 	int c;
 
@@ -265,6 +310,7 @@ read_options(int argc, char **argv, const char *letters, struct options *options
 		const char **out = c == 'g'   ? &options->grant
 				   : c == 't' ? &options->to
 				   : c == 'r' ? &options->resolved
+				   : c == 'f' ? &options->from
 					      : &options->output;
 
 		if (c == '?')

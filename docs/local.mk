@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: ISC
-EXTRA_DIST += docs/ARCHITECTURE.md docs/dialects/raw.md docs/dialects/netproxy.md docs/dialects/udp-relay.md
+EXTRA_DIST += docs/ARCHITECTURE.md docs/dialects/raw.md docs/dialects/netproxy.md \
+	docs/dialects/wasmnet.md docs/dialects/udp-relay.md

@@ -24,7 +24,10 @@ POLICY_SOURCES = \
 	policy/read-grant.c policy/read-auth.c policy/read-rules.c policy/read-listen.c \
 	policy/lint.c \
 	policy/compile.c policy/compile.h \
-	policy/explain.c policy/explain.h
+	policy/explain.c policy/explain.h \
+	policy/import.c policy/import.h policy/import-parts.h \
+	policy/import-rules.c policy/import-write.c \
+	policy/import-toml.c policy/import-toml.h
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = $(POLICY_SOURCES)
 policy_libpolicy_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS)

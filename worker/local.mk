@@ -15,7 +15,9 @@ SESSION_SOURCES = \
 	worker/dialect.h worker/dialects.c worker/dialects.def \
 	worker/dialect/raw.c \
 	worker/dialect/udp_relay.c \
-	worker/dialect/netproxy.c worker/dialect/netproxy_say.c worker/dialect/netproxy.h
+	worker/dialect/netproxy.c worker/dialect/netproxy_say.c worker/dialect/netproxy.h \
+	worker/dialect/wasmnet.c worker/dialect/wasmnet_ask.c worker/dialect/wasmnet_read.c \
+	worker/dialect/wasmnet_say.c worker/dialect/wasmnet.h
 
 noinst_LIBRARIES += worker/libworker.a
 worker_libworker_a_SOURCES = worker/template.c worker/template.h $(SESSION_SOURCES)

@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_raw.py \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_netproxy.py \
+	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_faults.py \

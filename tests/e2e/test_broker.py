@@ -285,8 +285,8 @@ class HandOver(unittest.TestCase):
         found = ["10.0.0.1", "127.0.0.1"]
         with brokerbox.Broker(policy(), answer_names=lambda host: found) as b:
             session = b.session()
-            for ip, outcome in (("127.0.0.1", None), ("127.0.0.2", "name-failed"),
-                                ("10.0.0.2", "name-failed"), ("::1", "name-failed")):
+            for ip, outcome in (("127.0.0.1", None), ("127.0.0.2", "no-rule"),
+                                ("10.0.0.2", "no-rule"), ("::1", "no-rule")):
                 b.ends[session].send(brokerbox.open_raw(brokerbox.number(ip, port), b"inner.test"))
                 b.pump(until=lambda: self.ready(b, session), watch=b.ends[session])
                 message, fds = receive_fd(b.ends[session])
@@ -302,6 +302,7 @@ class HandOver(unittest.TestCase):
                  brokerbox.open_raw(one, b"", protocol=0),           # a stream of no protocol
                  brokerbox.open_raw(one, b"", kind=brokerbox.RESOLVE),
                  brokerbox.open_raw(one, b"", kind=3)]
+        listen = brokerbox.open_raw(one, b"", kind=brokerbox.LISTEN)
         with brokerbox.Broker(policy()) as b:
             for message in wrong:
                 session = b.session()
@@ -309,6 +310,12 @@ class HandOver(unittest.TestCase):
                 b.pump(until=lambda: session in b.killed)
                 b.finish(session)
                 self.assertEqual(b.of(session, "session-end")[0]["reason"], "protocol-violation")
+
+            session = b.session()  # what no grant can have yet is refused, and on record
+            b.ends[session].send(listen)
+            b.pump(until=lambda: b.of(session, "refused"))
+            self.assertEqual(b.of(session, "refused")[0]["reason"], "no-rule")
+            self.assertTrue(b.alive(session))
 
     def resolve(self, b, session, name):
         """[address, ...], or the reason."""

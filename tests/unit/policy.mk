@@ -8,7 +8,8 @@ policy_tests = \
 policy_scripts = \
 	tests/policy/blocks.py \
 	tests/policy/cases.py \
-	tests/policy/command.py
+	tests/policy/command.py \
+	tests/policy/import.py
 policy_replays = \
 	tests/fuzz/replay_image \
 	tests/fuzz/replay_policy
