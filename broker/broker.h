@@ -102,6 +102,7 @@ struct stream {
 	uint64_t since_ms;  /* it was asked for, is live, or is ending */
 	int fd;             /* the duplicate */
 	uint32_t tag;       /* the worker's; ours is record.stream */
+	uint32_t beside;    /* id of a stream whose near port is wanted */
 	bool by_name;
 	uint32_t ttl_s; /* of its addresses */
 	uint8_t n;      /* addresses that may be dialled */

@@ -80,16 +80,16 @@ attempt_ready(struct peer *peer)
  * A datagram socket on a near port that the session has already. What comes from
  * anybody before it is connected is dropped.
  */
-static int
+static bool
 share_port(int fd, const struct sockaddr_in6 *to, uint16_t port)
 {
 	struct sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
 	struct sock_fprog nothing = {1, &none};
 	struct sockaddr_in6 near = {.sin6_family = to->sin6_family, .sin6_port = htons(port)};
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) |
-	       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) |
-	       bind(fd, (struct sockaddr *)&near, sizeof(near));
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&
+	       bind(fd, (struct sockaddr *)&near, sizeof(near)) == 0;
 }
 
 /* Makes the socket with all that its worker may not set, and begins to connect it. */
@@ -103,6 +103,8 @@ attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 	struct attempt *attempt = &stream->attempts[i];
 	struct sockaddr_in6 to;
 	socklen_t size = to_kernel(&stream->addrs[i], &to);
+	/* A live datagram socket of this session holds its port: nobody else has it. */
+	struct stream *beside = stream_find(stream->session, stream->beside, STREAM_LIVE);
 	bool udp = stream->record.protocol == PROTOCOL_UDP;
 	int type = udp ? SOCK_DGRAM : SOCK_STREAM;
 	int fd = socket(to.sin6_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -113,14 +115,15 @@ attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 		bad = setsockopt(fd, options[j][0], options[j][1], &options[j][2], sizeof(int)) < 0;
 	if (!bad && pace)
 		bad = setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pace, sizeof(pace)) < 0;
-	if (!bad && stream->record.local.family)
-		bad = share_port(fd, &to, stream->record.local.port) < 0;
+	if (!bad && udp && beside && beside->record.protocol == PROTOCOL_UDP)
+		bad = !share_port(fd, &to, beside->record.local.port);
 	if (!bad)
 		bad = connect(fd, (struct sockaddr *)&to, size) < 0 && errno != EINPROGRESS;
 	/* From now on, and not before, its port can be shared; until then it is nobody's. */
 	if (!bad && udp)
 		bad = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0;
-	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+	if (!bad && udp) /* there is none on a port that is not shared */
+		(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
 	if (!bad && peer_open(&attempt->peer, fd, EPOLLOUT) == 0)
 		return true;
 	stream->reason = REASON_ERRNO + (unsigned int)errno;

@@ -57,8 +57,7 @@ grant_stored(struct session *session)
 	const struct image_grant *grant = session->grant;
 	struct ipc_granted granted = {{MSG_GRANTED}, grant->channels, grant->message_bytes, 0};
 
-	if (session->peer.state != IPC_ASKED ||
-	    session_tell(session, &granted, sizeof(granted), -1) < 0)
+	if (session_tell(session, &granted, sizeof(granted), -1) < 0)
 		return;
 	session_state(session, IPC_OPEN);
 	(void)listener_tell(MSG_SESSION_GRANTED, session);

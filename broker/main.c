@@ -38,12 +38,11 @@ main(int argc, char **argv)
 	if (broker.epoll < 0 || getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
 	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)
 		fail_start("cannot start");
-	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
-	    getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
-		fail_start("needs one listening AF_UNIX SOCK_SEQPACKET socket (LISTEN_FDS)");
 	broker.door.ready = door_listener;
-	if (peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
-		return 1;
+	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
+	    getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
+	    peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
+		fail_start("needs one listening AF_UNIX SOCK_SEQPACKET socket (LISTEN_FDS)");
 	confine(&wanted);
 	record_new(EVENT_START, REASON_NONE, NULL);
 	policy_load();

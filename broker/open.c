@@ -215,6 +215,7 @@ stream_new(struct session *session, const struct ipc_open *open)
 	session->peer.messages += REQUEST - 1;
 	stream->since_ms = broker.now;
 	stream->tag = open->tag;
+	stream->beside = open->beside;
 	stream->by_name = open->host[0];
 	stream->addrs[0] = open->addr;
 	/* The session's facts come first in it. */
@@ -248,7 +249,6 @@ grant_open(struct peer *peer, const union ipc_any *any)
 	bool legal = ipc_text_ok(open->host, IPC_HOST) && (open->host[0] || open->addr.family) &&
 		     open->kind <= IPC_LISTEN && !open->protocol == (open->kind == IPC_RESOLVE);
 	struct stream *stream = legal ? stream_new(session, open) : NULL;
-	struct stream *beside = stream_find(session, open->beside, STREAM_LIVE);
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};
 	enum reason reason;
 
@@ -256,9 +256,6 @@ grant_open(struct peer *peer, const union ipc_any *any)
 		session_kill(session, legal ? REASON_RESOURCES : REASON_PROTOCOL);
 		return;
 	}
-	/* A port is this session's own only if a datagram socket of it has it. */
-	if (beside && (open->protocol & beside->record.protocol) == PROTOCOL_UDP)
-		stream->record.local = beside->record.local;
 	reason = limits(session);
 	if (!reason && !stream->by_name) {
 		choose(stream);

@@ -61,7 +61,8 @@ record_stored(struct peer *peer, const union ipc_any *any)
 
 		if (stream && stream->awaits == record->number)
 			open_stored(stream);
-		else if (session && session->awaits == record->number)
+		else if (session && session->awaits == record->number && session->grant &&
+			 session->peer.state == IPC_ASKED)
 			grant_stored(session);
 	}
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
-#define CUT_MS     500  /* from the word to a worker to its end by force */
-#define SAY_MS     1000 /* between two words to the listener on one session */
-#define WORD_MS    5000 /* for the listener's word on a worker that must have ended */
-#define LAST_WORDS 1024 /* messages that are read of a worker that is gone */
+#define CUT_MS  500  /* from the word to a worker to its end by force */
+#define SAY_MS  1000 /* between two words to the listener on one session */
+#define WORD_MS 5000 /* for the listener's word on a worker that must have ended */
+#define WORDS   1024 /* messages that are read of a worker that is gone */
 
 struct session *
 session_find(uint64_t id)
@@ -149,12 +149,13 @@ session_end(struct peer *peer UNUSED, const union ipc_any *any)
 	const struct ipc_session_end *end = &any->SESSION_END_body;
 	struct session *session = end->session ? session_find(end->session) : NULL;
 
-	/* The worker is gone: what it said last is still in its channel. */
-	for (int i = 0; session && i < LAST_WORDS && session->peer.fd >= 0 && record_room(); i++) {
+	/* The worker is gone: what it said last is still in its channel. (Not DEAD, nor free.) */
+	for (int i = 0; session && i < WORDS && session->peer.state % IPC_DEAD && record_room();
+	     i++) {
 		session->peer.messages = UINT32_MAX; /* it waits for nobody any more */
 		peer_message(&session->peer);
 	}
-	if (!session)
+	if (!session || !session->peer.state)
 		return;
 	session_kill(session, end->reason == REASON_WORKER_EXITED ? REASON_NONE : end->reason);
 	session->ends_ms = 0;

@@ -97,6 +97,7 @@ stream_stall(struct stream *stream)
 		return;
 	(void)session_tell(stream->session, &cut, sizeof(cut), -1);
 	reset(stream);
+	(void)shutdown(stream->fd, SHUT_RDWR);
 	stream->state = STREAM_ENDING;
 	stream->reason = cut.reason;
 	stream->since_ms = stream->due = broker.now;

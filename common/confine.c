@@ -72,7 +72,6 @@ filter_install(const struct filter *filter)
 void
 confine(const struct confinement *wanted)
 {
-	const struct sigaction ignored = {.sa_handler = SIG_IGN};
 	int rules, abi = confine_landlock_abi();
 	/* Files; TCP, from ABI 4; scope, from ABI 6. E2BIG to one that a kernel does not know. */
 	uint64_t attr[] = {fs_rights[abi < 5 ? abi : 5], wanted->tcp ? 0 : BOTH_RIGHTS,
@@ -82,7 +81,7 @@ confine(const struct confinement *wanted)
 	/* A kernel without Landlock is a kernel; a filter of a container that hides it is not. */
 	must(abi || errno == ENOSYS || errno == EOPNOTSUPP, "ask for Landlock");
 	/* A closed peer, or a log file where no file may grow, costs a line and not the process. */
-	must(sigaction(SIGPIPE, &ignored, NULL) == 0 && sigaction(SIGXFSZ, &ignored, NULL) == 0,
+	must(signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR,
 	     "ignore SIGPIPE and SIGXFSZ");
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, wanted->descriptors ? wanted->descriptors : RLIM_INFINITY);

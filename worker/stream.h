@@ -80,8 +80,9 @@ struct stream {
 	size_t drained;
 	uint64_t claimed_up;
 	uint64_t claimed_down;
-	uint32_t events; /* that epoll watches for; ~0 when it does not watch */
-	bool unsent;     /* a message for the broker waits in ask or end */
+	uint32_t events;     /* that epoll watches for; ~0 when it does not watch */
+	uint32_t last_words; /* datagrams that were read after the end */
+	bool unsent;         /* a message for the broker waits in ask or end */
 	struct ipc_open ask;
 	void *owner; /* the dialect's */
 };

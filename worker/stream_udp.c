@@ -101,6 +101,8 @@ stream_read_datagram(struct stream *s, void *bytes, size_t size, size_t *n, uint
 			s->claimed_down += (uint64_t)got;
 			s->progress_ms = now_ms;
 			*n = (size_t)got;
+			/* One that was shut down is still heard: a peer that floods has no say. */
+			s->eof = s->hung && ++s->last_words >= STREAM_DATAGRAMS;
 			return true;
 		}
 		if (errno == EAGAIN)

@@ -372,7 +372,9 @@ class HandOver(unittest.TestCase):
 
     def test_datagrams(self):
         rules = policy()
-        rules["grants"]["demo"]["allow"] = [dict(suite.to("127.0.0.1:*"), protocols=["udp"])]
+        rules["grants"]["demo"]["allow"] = [
+            suite.to("127.0.0.1:*", protocols=["udp"]),
+            suite.to("inner.test:*", protocols=["udp"], private=True)]
         one, port = self.udp_target()
         two, other = self.udp_target()
         with brokerbox.Broker(rules) as b:
@@ -394,8 +396,19 @@ class HandOver(unittest.TestCase):
             alien, _ = self.open_udp(b, b.session(), other, beside=id)
             self.assertNotEqual(alien.getsockname()[1], first.getsockname()[1])
             self.assertEqual(self.refused(b, session, "127.0.0.1", port), "no-rule", "tcp")
+            # a port is shared while its stream lives, not while a name is looked up
+            b.answer_names = lambda host: None
+            b.ends[session].send(brokerbox.open_raw(brokerbox.number("", other), b"inner.test", 2,
+                                                    brokerbox.UDP, beside=id))
+            b.pump(until=lambda: b.lookups)
             b.ends[session].send(brokerbox.end(id))
             b.pump(until=lambda: b.of(session, "stream-end"))
+            b.answer_lookups(["127.0.0.1"])
+            b.pump(until=lambda: self.ready(b, session), watch=b.ends[session])
+            message, fds = receive_fd(b.ends[session])
+            late = socket.socket(fileno=fds[0])
+            self.addCleanup(late.close)
+            self.assertNotEqual(late.getsockname()[1], first.getsockname()[1])
             self.assertRaises(OSError, first.send, b"dead")  # and so is every copy
             self.assertEqual(b.of(session, "stream-end")[0]["protocol"], brokerbox.UDP)
             second.send(b"lives")

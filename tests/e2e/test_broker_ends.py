@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -147,6 +148,21 @@ class Ends(unittest.TestCase):
             self.assertEqual(b.of(session, "stream-end")[0]["reason"], "no-rule")
             self.assertTrue(b.alive(session))
 
+    def test_231_a_reload_takes_the_grant_of_a_session_that_waits_for_it(self):
+        with brokerbox.Broker(policy()) as b:
+            b.store = False
+            session = b.new_session()
+            b.ends[session].send(brokerbox.auth())
+            b.pump(until=lambda: b.of(session, "authenticated"))
+            other = policy()
+            other["grants"] = {"another": other["grants"]["demo"]}
+            self.reload(b, other)
+            b.store = True
+            b.store_all()
+            b.pump(until=lambda: session in b.killed)
+            self.assertEqual(b.killed[session], "policy-changed")
+            self.assertNotIn(session, b.granted)
+
     def test_229_no_reload_is_lost(self):
         """The newest policy is in force, however close behind the last one it came."""
         with brokerbox.Broker(policy()) as b:
@@ -168,11 +184,12 @@ class Ends(unittest.TestCase):
             quiet["grants"]["demo"]["explain"] = False
             with brokerbox.Broker(quiet, answer_names=lambda host: []) as b:
                 session = b.session()
+                began = time.monotonic_ns()
                 for tag in range(200):
                     b.ends[session].send(open_(host, 80, tag))
                 b.pump(until=lambda: len(b.of(session, "refused")) == 200)
                 times = [r["mono_ns"] for r in b.of(session, "refused")]
-                took[name] = (max(times) - min(times)) / 1e9
+                took[name] = (max(times) - began) / 1e9
         for name, seconds in took.items():  # 25 in each tick of 50 ms: seven ticks lie between
             self.assertGreater(seconds, 0.25, name)
 

@@ -194,13 +194,19 @@ class Broker:
             self.peers["auditor"].send(struct.pack("=IIQ", number_of("STORED"), 0,
                                                    self.last_stored))
 
+    unanswered = None
+
     def take_lookup(self, message):
         _, tag, session, host = struct.unpack(HEAD["LOOKUP"], message)
-        host = host.rstrip(b"\0").decode()
-        self.lookups.append(host)
-        found = self.answer_names(host)
-        if found is None:
-            return
+        self.lookups.append(host.rstrip(b"\0").decode())
+        self.unanswered = tag, session
+        found = self.answer_names(self.lookups[-1])
+        if found is not None:
+            self.answer_lookups(found)
+
+    def answer_lookups(self, found):
+        """The newest question's answer."""
+        tag, session = self.unanswered
         reason = REASONS["none"] if found else REASONS["name-unknown"]
         packed = b"".join(address(one) for one in found) + address() * (8 - len(found))
         self.peers["resolver"].send(struct.pack("=IIQIII", number_of("ADDRESSES"), tag, session,
