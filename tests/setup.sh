@@ -113,15 +113,15 @@ build_all()
 		{ tail -n 60 "$log" >&2; stop "the build failed"; }
 }
 
-# install_node - npm's ws, a WebSocket client that the tests use; into build/node_modules.
+# install_node - npm's ws and wisp-js, clients that the tests use; into build/node_modules.
 install_node()
 {
 	[[ build/node_modules/.package-lock.json -nt tests/node/package-lock.json ]] && return
 	command -v npm >/dev/null || { note "there is no npm: tests that need it are skipped"; return; }
-	note "installs npm's ws into build/node_modules"
+	note "installs npm's ws and wisp-js into build/node_modules"
 	mkdir -p build && cp tests/node/package.json tests/node/package-lock.json build/
 	if ! (cd build && timeout 120 npm ci --ignore-scripts --no-audit --no-fund) >&2; then
-		note "npm could not install ws: tests that need it are skipped"
+		note "npm could not install ws and wisp-js: tests that need them are skipped"
 		return
 	fi
 	touch build/node_modules/.package-lock.json

@@ -133,25 +133,41 @@ listening(struct session *s, const struct ipc_opened *message)
 		s->dialect->listening(s, stream);
 }
 
+/* The request is answered. @told: the dialect knows. */
+static void
+forget(struct session *s, struct stream *stream, bool told)
+{
+	if (told || !stream->owner || s->winding_up) {
+		stream_free(stream);
+		return;
+	}
+	/* The WebSocket ends: its owner waits for the dialect's stop(). */
+	buffer_free(&stream->up);
+	stream->state = STREAM_ABANDONED;
+}
+
 static void
 resolved(struct session *s, const struct ipc_resolved *message)
 {
 	struct stream *stream = streams_by_tag(s, message->tag);
+	bool told;
 
 	if (!awaits(stream, IPC_RESOLVE) || !message->count || message->count > IPC_ADDRESSES) {
 		session_broker_lost(s);
 		return;
 	}
 	names_keep(&s->names, stream->ask.host, message, s->now_ms);
-	if (stream->state == STREAM_ASKED && s->ws.state == WS_OPEN && s->dialect->resolved)
+	told = stream->state == STREAM_ASKED && s->ws.state == WS_OPEN;
+	if (told && s->dialect->resolved)
 		s->dialect->resolved(s, stream, message);
-	stream_free(stream);
+	forget(s, stream, told);
 }
 
 static void
 refused(struct session *s, const struct ipc_refused *message)
 {
 	struct stream *stream;
+	bool told;
 
 	if (!message->tag) {
 		s->early = *message;
@@ -165,9 +181,10 @@ refused(struct session *s, const struct ipc_refused *message)
 		session_broker_lost(s);
 		return;
 	}
-	if (stream->state == STREAM_ASKED && s->ws.state == WS_OPEN)
+	told = stream->state == STREAM_ASKED && s->ws.state == WS_OPEN;
+	if (told)
 		s->dialect->refused(s, stream, reason_plain(message->reason), &message->peer);
-	stream_free(stream);
+	forget(s, stream, told);
 }
 
 static void

@@ -59,6 +59,8 @@ struct dialect_ops {
 	 * it. Nothing is read from it before this returns. NULL: it is dropped.
 	 */
 	void (*accepted)(struct session *s, struct stream *listener, struct stream *stream);
+	/* All that waited in stream->up has been written. NULL: no use for it. */
+	void (*written)(struct session *s, struct stream *stream);
 	/*
 	 * From the destination; called only while ws_room(). @n is 1 to SESSION_PIECE.
 	 * UDP: one whole datagram; @n is 0 to STREAM_DATAGRAM_MOST.

@@ -17,7 +17,9 @@ SESSION_SOURCES = \
 	worker/dialect/udp_relay.c \
 	worker/dialect/netproxy.c worker/dialect/netproxy_say.c worker/dialect/netproxy.h \
 	worker/dialect/wasmnet.c worker/dialect/wasmnet_ask.c worker/dialect/wasmnet_read.c \
-	worker/dialect/wasmnet_say.c worker/dialect/wasmnet.h
+	worker/dialect/wasmnet_say.c worker/dialect/wasmnet.h \
+	worker/dialect/wisp.c worker/dialect/wisp_serve.c worker/dialect/wisp_say.c \
+	worker/dialect/wisp.h
 
 noinst_LIBRARIES += worker/libworker.a
 worker_libworker_a_SOURCES = worker/template.c worker/template.h $(SESSION_SOURCES)

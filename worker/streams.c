@@ -138,6 +138,17 @@ unwatch(struct session *s, struct stream *stream)
 }
 
 static void
+write_up(struct session *s, struct stream *stream)
+{
+	bool waited = stream->up.length > 0;
+
+	stream_write(stream, s->now_ms);
+	if (waited && !stream->up.length && stream->state == STREAM_OPEN && stream->owner &&
+	    s->ws.state == WS_OPEN && s->dialect->written)
+		s->dialect->written(s, stream);
+}
+
+static void
 step(struct session *s, struct stream *stream)
 {
 	unwatch(s, stream);
@@ -155,7 +166,7 @@ streams_event(struct session *s, uint32_t tag, uint32_t events)
 	if (events & (EPOLLHUP | (stream->protocol == PROTOCOL_UDP ? 0U : EPOLLERR)))
 		stream->hung = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-		stream_write(stream, s->now_ms);
+		write_up(s, stream);
 	if (stream->state == STREAM_FINISHING)
 		step(s, stream);
 	else

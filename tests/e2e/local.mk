@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_raw.py \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_netproxy.py \
+	tests/e2e/test_wisp.py \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_limits.py \
@@ -25,6 +26,16 @@ TESTS += $(E2E_TESTS)
 endif
 EXTRA_DIST += $(E2E_TESTS) \
 	tests/e2e/netproxy_client.mjs \
+	tests/e2e/wisp_client.mjs \
+	tests/wisp/cases.py \
+	tests/wisp/cases_flow.py \
+	tests/wisp/cases_handshake.py \
+	tests/wisp/cases_streams.py \
+	tests/wisp/cases_udp.py \
+	tests/wisp/cases_wrong.py \
+	tests/wisp/suite.py \
+	tests/wisp/table.py \
+	tests/wisp/wire.py \
 	tests/lib/brokerbox.py \
 	tests/lib/netns.py \
 	tests/lib/nodejs.py \
