@@ -30,74 +30,74 @@ rest(struct play *p)
 	return text;
 }
 
+static const struct {
+	const char *request;
+	unsigned int status;
+} http_refusals[] = {
+	{"POST /netproxy HTTP/1.1\r\nHost: h\r\n\r\n", 405},
+	{"GET /netproxy HTTP/1.0\r\nHost: h\r\n\r\n", 400},
+	{"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /netproxy HTTP/1.1\r\nHost: h\r\n\r\n", 426},
+	{"GET /raw/%zz/1 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /health/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /Health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET //health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /./health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /%68ealth HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/h HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/h/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw//80 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/h/80/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/h/80/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /RAW/h/80 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /raw/h/80 HTTP/1.1\r\nHost: h\r\n\r\n", 426},
+	{"GET /netproxy/ HTTP/1.1\r\nHost: h\r\n\r\n", 426},
+	{"GET /netproxy// HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /netproxy/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"OPTIONS /netproxy/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /udp-relay HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /udp-relay/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /udp-relay/h/53 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
+	{"GET /udp-relay/h HTTP/1.1\r\nHost: h\r\n\r\n", 426},
+	{"OPTIONS /raw/h/1 HTTP/1.1\r\nHost: h\r\n\r\n", 405},
+	{"OPTIONS /health HTTP/1.1\r\nHost: h\r\n\r\n", 405},
+	{"GET /netproxy HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+	 "Connection: Upgrade\r\nSec-WebSocket-Version: 8\r\n"
+	 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+	 426},
+	{"GET /netproxy HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+	 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	 "Sec-WebSocket-Key: short\r\n\r\n",
+	 400},
+	{"GET /health HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+	 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+	 400},
+};
+
 static void
 test_http_refusals(void **state)
 {
-	static const struct {
-		const char *request;
-		unsigned int status;
-	} cases[] = {
-		{"POST /netproxy HTTP/1.1\r\nHost: h\r\n\r\n", 405},
-		{"GET /netproxy HTTP/1.0\r\nHost: h\r\n\r\n", 400},
-		{"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /netproxy HTTP/1.1\r\nHost: h\r\n\r\n", 426},
-		{"GET /raw/%zz/1 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-		{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /health/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /Health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET //health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /./health HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /%68ealth HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/h HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/h/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw//80 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/h/80/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/h/80/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /RAW/h/80 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /raw/h/80 HTTP/1.1\r\nHost: h\r\n\r\n", 426},
-		{"GET /netproxy/ HTTP/1.1\r\nHost: h\r\n\r\n", 426},
-		{"GET /netproxy// HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /netproxy/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"OPTIONS /netproxy/x HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /udp-relay HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /udp-relay/ HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /udp-relay/h/53 HTTP/1.1\r\nHost: h\r\n\r\n", 404},
-		{"GET /udp-relay/h HTTP/1.1\r\nHost: h\r\n\r\n", 426},
-		{"OPTIONS /raw/h/1 HTTP/1.1\r\nHost: h\r\n\r\n", 405},
-		{"OPTIONS /health HTTP/1.1\r\nHost: h\r\n\r\n", 405},
-		{"GET /netproxy HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-		 "Connection: Upgrade\r\nSec-WebSocket-Version: 8\r\n"
-		 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		 426},
-		{"GET /netproxy HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-		 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		 "Sec-WebSocket-Key: short\r\n\r\n",
-		 400},
-		{"GET /health HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
-		 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		 400},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(http_refusals) / sizeof(http_refusals[0]); i++) {
 		struct ipc_buffer buffer;
 		struct play p;
 		char wanted[32];
 		const char *answer;
 
 		play_begin(&p, true);
-		play_send(&p, cases[i].request, strlen(cases[i].request));
+		play_send(&p, http_refusals[i].request, strlen(http_refusals[i].request));
 		/* a second request behind a refused one is never answered */
 		play_send(&p, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n", 33);
-		snprintf(wanted, sizeof(wanted), "HTTP/1.1 %u ", cases[i].status);
+		snprintf(wanted, sizeof(wanted), "HTTP/1.1 %u ", http_refusals[i].status);
 		answer = rest(&p);
 		assert_memory_equal(answer, wanted, strlen(wanted));
 		assert_null(strstr(answer + 1, "HTTP/1.1 200"));
 		play_take(&p, MSG_COUNTS, &buffer);
-		assert_int_equal(buffer.any.COUNTS_body.claimed_http, cases[i].status);
+		assert_int_equal(buffer.any.COUNTS_body.claimed_http, http_refusals[i].status);
 		play_end(&p, WORKER_HTTP_REFUSED);
 	}
 }

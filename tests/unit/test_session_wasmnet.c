@@ -200,84 +200,77 @@ test_wrong_binary(void **state)
 	play_lost(&p);
 }
 
+static const struct {
+	const char *host;
+	uint32_t reason;
+	struct ipc_addr peer;
+	unsigned int type;
+	const char *text;
+} refusals[] = {
+	{"h.test", REASON_UNAVAILABLE, {0}, 0x87, "the destination is not available"},
+	{"h.test", REASON_RULE_DENIES, {0}, 0x87, "domain blocked by policy: h.test"},
+	{"h.test",
+	 REASON_RULE_DENIES,
+	 {4, 0, 0, {10, 0, 0, 7}},
+	 0x87,
+	 "private IP range blocked: 10.0.0.7"},
+	{"10.0.0.7", REASON_RULE_DENIES, {0}, 0x87, "private IP range blocked: 10.0.0.7"},
+	{"h.test",
+	 REASON_SPECIAL_ADDRESS,
+	 {6, 0, 0, {[15] = 1}},
+	 0x87,
+	 "private IP range blocked: ::1"},
+	{"h.test",
+	 REASON_OWN_ADDRESS,
+	 {4, 0, 0, {10, 0, 0, 7}},
+	 0x87,
+	 "private IP range blocked: 10.0.0.7"},
+	{"h.test", REASON_NO_RULE, {0}, 0x87, "address not in allow list: h.test:25"},
+	{"::1", REASON_NO_RULE, {0}, 0x87, "address not in allow list: [::1]:25"},
+	{"h.test", REASON_PORT_CLOSED, {0}, 0x87, "address not in allow list: h.test:25"},
+	{"h.test", REASON_NO_POLICY, {0}, 0x87, "address blocked by policy (deny-all): h.test:25"},
+	{"h.test",
+	 REASON_NAME_UNKNOWN,
+	 {0},
+	 0x87,
+	 "DNS resolution failed: the name does not resolve"},
+	{"h.test",
+	 REASON_NAME_FAILED,
+	 {0},
+	 0x87,
+	 "DNS resolution failed: the name could not be looked up now"},
+	{"h.test", REASON_CHANNELS_LIMIT, {0}, 0x86, "max connections reached"},
+	{"h.test", REASON_TIMEOUT, {0}, 0x86, "connection timed out"},
+	{"h.test", REASON_PEER_REFUSED, {0}, 0x86, "the destination refused the connection"},
+	{"h.test", REASON_CONNECTS_LIMIT, {0}, 0x86, "too many connections in this minute"},
+	{"h.test", REASON_AUDITOR_LOST, {0}, 0x86, "the audit trail cannot be written now"},
+};
+
 static void
 test_refusals(void **state)
 {
-	static const struct {
-		const char *host;
-		uint32_t reason;
-		struct ipc_addr peer;
-		unsigned int type;
-		const char *text;
-	} cases[] = {
-		{"h.test", REASON_UNAVAILABLE, {0}, 0x87, "the destination is not available"},
-		{"h.test", REASON_RULE_DENIES, {0}, 0x87, "domain blocked by policy: h.test"},
-		{"h.test",
-		 REASON_RULE_DENIES,
-		 {4, 0, 0, {10, 0, 0, 7}},
-		 0x87,
-		 "private IP range blocked: 10.0.0.7"},
-		{"10.0.0.7", REASON_RULE_DENIES, {0}, 0x87, "private IP range blocked: 10.0.0.7"},
-		{"h.test",
-		 REASON_SPECIAL_ADDRESS,
-		 {6, 0, 0, {[15] = 1}},
-		 0x87,
-		 "private IP range blocked: ::1"},
-		{"h.test",
-		 REASON_OWN_ADDRESS,
-		 {4, 0, 0, {10, 0, 0, 7}},
-		 0x87,
-		 "private IP range blocked: 10.0.0.7"},
-		{"h.test", REASON_NO_RULE, {0}, 0x87, "address not in allow list: h.test:25"},
-		{"::1", REASON_NO_RULE, {0}, 0x87, "address not in allow list: [::1]:25"},
-		{"h.test", REASON_PORT_CLOSED, {0}, 0x87, "address not in allow list: h.test:25"},
-		{"h.test",
-		 REASON_NO_POLICY,
-		 {0},
-		 0x87,
-		 "address blocked by policy (deny-all): h.test:25"},
-		{"h.test",
-		 REASON_NAME_UNKNOWN,
-		 {0},
-		 0x87,
-		 "DNS resolution failed: the name does not resolve"},
-		{"h.test",
-		 REASON_NAME_FAILED,
-		 {0},
-		 0x87,
-		 "DNS resolution failed: the name could not be looked up now"},
-		{"h.test", REASON_CHANNELS_LIMIT, {0}, 0x86, "max connections reached"},
-		{"h.test", REASON_TIMEOUT, {0}, 0x86, "connection timed out"},
-		{"h.test",
-		 REASON_PEER_REFUSED,
-		 {0},
-		 0x86,
-		 "the destination refused the connection"},
-		{"h.test", REASON_CONNECTS_LIMIT, {0}, 0x86, "too many connections in this minute"},
-		{"h.test", REASON_AUDITOR_LOST, {0}, 0x86, "the audit trail cannot be written now"},
-	};
 	uint8_t frame[64] = {1, [8] = 1, 0, 25};
 	char text[256];
 	struct play p;
 
 	(void)state;
 	wn_begin(&p, 5);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *host = strpbrk(cases[i].host, "t") ? cases[i].host : "";
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const char *host = strpbrk(refusals[i].host, "t") ? refusals[i].host : "";
 
-		memcpy(frame + 11, cases[i].host, strlen(cases[i].host));
-		play_frame(&p, 0x82, frame, 11 + strlen(cases[i].host));
-		wn_refused(&p, wn_take(&p, PROTOCOL_TCP, IPC_CONNECT, host).tag, cases[i].reason,
-			   cases[i].peer);
-		wn_expect_text(&p, cases[i].type, 1, cases[i].text);
+		memcpy(frame + 11, refusals[i].host, strlen(refusals[i].host));
+		play_frame(&p, 0x82, frame, 11 + strlen(refusals[i].host));
+		wn_refused(&p, wn_take(&p, PROTOCOL_TCP, IPC_CONNECT, host).tag, refusals[i].reason,
+			   refusals[i].peer);
+		wn_expect_text(&p, refusals[i].type, 1, refusals[i].text);
 		snprintf(text, sizeof(text),
 			 "{\"op\":\"connect\",\"id\":1,\"addr\":\"%s\",\"port\":25}",
-			 cases[i].host);
+			 refusals[i].host);
 		play_text(&p, text);
-		wn_refused(&p, wn_take(&p, PROTOCOL_TCP, IPC_CONNECT, host).tag, cases[i].reason,
-			   cases[i].peer);
+		wn_refused(&p, wn_take(&p, PROTOCOL_TCP, IPC_CONNECT, host).tag, refusals[i].reason,
+			   refusals[i].peer);
 		snprintf(text, sizeof(text), "{\"ev\":\"%s\",\"id\":1,\"msg\":\"%s\"}",
-			 cases[i].type == 0x87 ? "denied" : "error", cases[i].text);
+			 refusals[i].type == 0x87 ? "denied" : "error", refusals[i].text);
 		play_expect_text(&p, text);
 	}
 	play_lost(&p);
