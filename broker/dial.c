@@ -99,6 +99,7 @@ attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 	static const int options[][3] = {{IPPROTO_TCP, TCP_NODELAY, 1},
 					 {SOL_SOCKET, SO_KEEPALIVE, 1},
 					 {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+					 {IPPROTO_TCP, TCP_KEEPINTVL, 20},
 					 {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000 /* ms */}};
 	struct attempt *attempt = &stream->attempts[i];
 	struct sockaddr_in6 to;

@@ -7,14 +7,12 @@ const struct image_header policy_none = {.limits = {0, 16, 16, 10000, 0}};
 void
 policy_load(void)
 {
-	/* A private copy, beside the one in force: what becomes of the file changes nothing here.
-	 */
+	/* A copy of our own, beside the one in force: what becomes of the file changes nothing. */
 	char *room = broker.images[broker.generation % 2];
 	struct policy next;
-	const char *why;
 
 	broker.reload = 0; /* one that is asked for from now on is another one */
-	why = image_open(&next, room, (size_t)pread(STDIN_FILENO, room, IMAGE_MOST, 0));
+	const char *why = image_open(&next, room, (size_t)pread(STDIN_FILENO, room, IMAGE_MOST, 0));
 	if (why) {
 		record_new(EVENT_POLICY, REASON_NO_POLICY, NULL);
 		(void)log_put("<3>", 0, "the policy image is refused (%s): %s", why,
