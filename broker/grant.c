@@ -55,7 +55,8 @@ void
 grant_stored(struct session *session)
 {
 	const struct image_grant *grant = session->grant;
-	struct ipc_granted granted = {{MSG_GRANTED}, grant->channels, grant->message_bytes, 0};
+	struct ipc_granted granted = {
+		{MSG_GRANTED}, grant->channels, grant->message_bytes, grant->connect_timeout_ms};
 
 	if (session_tell(session, &granted, sizeof(granted), -1) < 0)
 		return;

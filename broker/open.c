@@ -241,6 +241,21 @@ name_ok(const char *name)
 	return n <= 253 && !name[n] && name[n - 1] != '.';
 }
 
+static enum reason
+look_up(struct stream *stream)
+{
+	const struct ipc_record *record = &stream->record;
+	struct ipc_lookup lookup = {{MSG_LOOKUP}, record->stream, record->session, "", ""};
+	enum reason reason = name_ok(record->host) ? judge(stream, NULL) : REASON_NAME_INVALID;
+
+	memcpy(lookup.grant, record->grant, IPC_GRANT);
+	memcpy(lookup.host, record->host, IPC_HOST);
+	stream->due = stream->since_ms + stream->session->grant->connect_timeout_ms;
+	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
+		reason = REASON_RESOLVER_LOST;
+	return reason;
+}
+
 void
 grant_open(struct peer *peer, const union ipc_any *any)
 {
@@ -249,7 +264,6 @@ grant_open(struct peer *peer, const union ipc_any *any)
 	bool legal = ipc_text_ok(open->host, IPC_HOST) && (open->host[0] || open->addr.family) &&
 		     open->kind <= IPC_LISTEN && !open->protocol == (open->kind == IPC_RESOLVE);
 	struct stream *stream = legal ? stream_new(session, open) : NULL;
-	struct ipc_lookup lookup = {{MSG_LOOKUP}, session->requests, session->record.session, ""};
 	enum reason reason;
 
 	if (!stream) {
@@ -257,17 +271,10 @@ grant_open(struct peer *peer, const union ipc_any *any)
 		return;
 	}
 	reason = limits(session);
-	if (!reason && !stream->by_name) {
+	if (!reason && !stream->by_name)
 		choose(stream);
-		return;
-	}
-	memcpy(lookup.host, open->host, IPC_HOST);
-	if (!reason)
-		reason = name_ok(open->host) ? judge(stream, NULL) : REASON_NAME_INVALID;
-	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
-		reason = REASON_RESOLVER_LOST;
+	else if (!reason)
+		reason = look_up(stream);
 	if (reason)
 		stream_refuse(stream, reason);
-	else
-		stream->due = stream->since_ms + session->grant->connect_timeout_ms;
 }

@@ -5,9 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Linux takes at most SCM_MAX_FD descriptors in one message. */
-#define FDS_MOST 253
-
 const struct ipc_row ipc_rows[] = {
 #define ROW(type, body, channel, way, fds, states) \
 	[MSG_##type] = {IPC_##channel, IPC_##way, fds, IPC_##states, sizeof(body), #type},
@@ -54,41 +51,26 @@ ipc_pass(int fd, const void *msg, size_t length, int pass)
 int
 ipc_take(int fd, struct ipc_buffer *buffer, struct ipc_got *got, bool descriptors)
 {
-	/*
-	 * Room for all that the kernel can send at once: with less, it would
-	 * install some and drop the rest; room for one alone, padded, takes two.
-	 */
 	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FDS_MOST * sizeof(int))];
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec piece = {buffer, sizeof(*buffer)};
-	struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
-	ssize_t n;
-	int one;
+	/* The exact length of one: with the padding of CMSG_SPACE() two would be installed. */
+	struct msghdr packet = {.msg_iov = &piece,
+				.msg_iovlen = 1,
+				.msg_control = descriptors ? &control : NULL,
+				.msg_controllen = descriptors ? CMSG_LEN(sizeof(int)) : 0};
+	ssize_t n = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (descriptors) {
-		packet.msg_control = control.room;
-		packet.msg_controllen = sizeof(control.room);
-	}
-	n = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	*got = (struct ipc_got){n < 0 ? 0 : (size_t)n, 0, -1};
-	if (n < 0)
-		return -1;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&packet); c; c = CMSG_NXTHDR(&packet, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
-			memcpy(&one, (char *)c + at, sizeof(one));
-			if (got->fds++ == 0)
-				got->fd = one;
-			else
-				close(one);
-		}
+	if (n >= 0 && packet.msg_controllen == CMSG_LEN(sizeof(int))) {
+		memcpy(&got->fd, CMSG_DATA(&control.head), sizeof(int));
+		got->fds = 1;
 	}
-	if (packet.msg_flags & MSG_CTRUNC)
+	if (n >= 0 && packet.msg_flags & MSG_CTRUNC)
 		got->fds += 2; /* which no row has */
-	return 0;
+	return n < 0 ? -1 : 0;
 }
 
 bool

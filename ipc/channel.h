@@ -15,7 +15,7 @@
 /* What was received: the message's length, and how many descriptors came along. */
 struct ipc_got {
 	size_t length; /* 0 when the peer is gone */
-	int fds;       /* descriptors that came; those beyond the first are closed */
+	int fds;       /* descriptors that came: 0, 1, or 2 and more, which no row has */
 	int fd;        /* the first, close-on-exec, owned by the caller; or -1 */
 };
 
@@ -79,9 +79,9 @@ int ipc_pass(int fd, const void *msg, size_t length, int pass);
  * @buffer: receives it; untouched bytes stay as they were.
  * @got: always set, to zero and no descriptor on failure.
  * @descriptors: false where none may come: with no control buffer the kernel
- *       installs none, and @got->fds is 2, which no row has, when some came. True:
- *       the first goes to the caller in @got->fd; all further ones are closed here
- *       and only counted.
+ *       installs none, and @got->fds is 2 when some came. True: there is room for
+ *       one, which goes to the caller in @got->fd; of more the kernel installs
+ *       the first alone.
  *
  * The one place in sockward that receives descriptors: close-on-exec, exact control
  * length; a truncated message counts two too many, so that no row has it.

@@ -266,8 +266,8 @@ struct ipc_counts {
 struct ipc_granted {
 	struct ipc_head head;
 	uint32_t channels;
-	uint32_t message_bytes; /* longest WebSocket message that the client may send */
-	uint32_t pad;
+	uint32_t message_bytes;      /* longest WebSocket message that the client may send */
+	uint32_t connect_timeout_ms; /* for what a worker does before a stream can be used */
 };
 
 /*
@@ -313,6 +313,7 @@ struct ipc_lookup {
 	struct ipc_head head;
 	uint32_t tag; /* the broker's; session and tag come back in the answer */
 	uint64_t session;
+	char grant[IPC_GRANT]; /* whose cache answers */
 	char host[IPC_HOST];
 };
 

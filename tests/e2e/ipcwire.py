@@ -20,7 +20,7 @@ BUILD = os.environ.get("SOCKWARD_BUILD") or os.getcwd()
 
 ADDR = "=BBH16s"
 HEAD = {
-    "LOOKUP": "=IIQ256s",
+    "LOOKUP": "=IIQ64s256s",
     "ADDRESSES": "=IIQIII" + 8 * ADDR[1:] + "I",
     "VERIFY": "=IIQ" + "IBBBB256s256s4096s",
     "VERDICT": "=IIQQ64s128s",
@@ -88,9 +88,9 @@ def address_text(raw):
                             ip if family == 6 else ip[:4])
 
 
-def lookup(host, tag=1, session=1):
+def lookup(host, tag=1, session=1, grant="demo"):
     host = host if isinstance(host, bytes) else host.encode()
-    return struct.pack(HEAD["LOOKUP"], number_of("LOOKUP"), tag, session, host)
+    return struct.pack(HEAD["LOOKUP"], number_of("LOOKUP"), tag, session, grant.encode(), host)
 
 
 def verify(session=1, host="gw.test", dialect=1, origin=None, token=None):

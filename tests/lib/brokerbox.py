@@ -197,7 +197,7 @@ class Broker:
     unanswered = None
 
     def take_lookup(self, message):
-        _, tag, session, host = struct.unpack(HEAD["LOOKUP"], message)
+        _, tag, session, _, host = struct.unpack(HEAD["LOOKUP"], message)
         self.lookups.append(host.rstrip(b"\0").decode())
         self.unanswered = tag, session
         found = self.answer_names(self.lookups[-1])

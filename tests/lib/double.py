@@ -40,8 +40,8 @@ def plain(name):
     return struct.pack("=I", TYPES[name])
 
 
-def granted(channels=8, message_bytes=1 << 20):
-    return struct.pack("=IIII", TYPES["GRANTED"], channels, message_bytes, 0)
+def granted(channels=8, message_bytes=1 << 20, connect_ms=30000):
+    return struct.pack("=IIII", TYPES["GRANTED"], channels, message_bytes, connect_ms)
 
 
 def opened(tag, stream, port):
