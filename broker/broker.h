@@ -40,9 +40,8 @@
 /* Something in epoll: a channel to a program, or a bare descriptor. */
 struct peer {
 	int fd;                   /* -1: none */
-	enum ipc_channel channel; /* of a channel, with the way of what comes in, */
-	enum ipc_way way;         /* and the state by which the table judges it */
-	enum ipc_state state;
+	enum ipc_channel channel; /* of a channel, with the state by which the table judges */
+	enum ipc_state state;     /* what comes in */
 	void (*ready)(struct peer *peer); /* may be called although nothing is there */
 	uint32_t messages;                /* of a worker, in this tick */
 	bool waits;                       /* for the next one, and is not in epoll */
@@ -66,13 +65,13 @@ struct session {
 	struct peer peer; /* the channel */
 	LIST_HEAD(, stream) streams;
 	uint64_t due;                    /* ms; 0: nothing is */
-	uint64_t awaits;                 /* the record that must be stored before GRANTED */
 	enum reason ends_with;           /* what it means that something is due */
 	enum reason reason;              /* why it ends; NONE while it lives */
 	uint64_t ends_ms;                /* DEAD: until when the listener's word is awaited */
 	const struct image_grant *grant; /* NULL until granted, and when it is gone */
 	struct account *account;
 	uint32_t busy;            /* streams, from OPEN on */
+	uint32_t listening;       /* of them */
 	uint32_t requests;        /* in all; the newest one's id */
 	struct ipc_record record; /* the facts that all its records have, and its sums */
 };
@@ -98,9 +97,8 @@ struct stream {
 	enum stream_state state;
 	enum reason reason; /* of the refusal, the last failed attempt, or the end */
 	uint64_t due;       /* ms; 0: nothing is */
-	uint64_t awaits;    /* the record that must be stored before OPENED */
 	uint64_t since_ms;  /* it was asked for, is live, or is ending */
-	int fd;             /* the duplicate */
+	int fd;             /* the duplicate; of a listening one -1: its attempt keeps it */
 	uint32_t tag;       /* the worker's; ours is record.stream */
 	uint32_t beside;    /* id of a stream whose near port is wanted */
 	bool by_name;
@@ -116,7 +114,6 @@ struct stream {
 struct broker {
 	int epoll;
 	uint64_t now;                 /* ms, taken once a turn of the loop */
-	uint64_t retry_ms;            /* of the helpers */
 	uint64_t room_ms;             /* since then no record can be made; or now */
 	volatile sig_atomic_t stop;   /* SIGTERM came */
 	volatile sig_atomic_t reload; /* SIGHUP came */
@@ -210,7 +207,7 @@ void record_send(void);
  */
 bool record_room(void);
 
-handler record_stored; /* AUDIT_READY, STORED: what awaits a record goes on */
+handler record_stored; /* AUDIT_READY, STORED: what was granted goes on */
 
 /* link.c: the other programs */
 
@@ -221,7 +218,7 @@ handler record_stored; /* AUDIT_READY, STORED: what awaits a record goes on */
 void peer_gone(struct peer *peer, enum reason reason);
 
 /**
- * links_keep() - connect to the helpers that are not there, five times a second at most.
+ * links_keep() - connect to the helpers that are not there; each tick.
  */
 void links_keep(void);
 
@@ -314,14 +311,23 @@ handler grant_auth, grant_verdict;
 void stream_refuse(struct stream *stream, enum reason reason);
 
 /**
- * stream_connected() - an attempt succeeded: record it, and hand it over when stored.
- * @fd: taken over. record.peer and record.local are set.
- * @judged: its peer is the address that was judged; else it is refused.
+ * stream_connected() - there is a socket: record it, and hand it over when stored.
+ * @fd: taken over; -1 when it listens. record.peer and record.local are set.
+ * @reason: what is against it already, for which it is refused; or NONE.
  */
-void stream_connected(struct stream *stream, int fd, bool judged);
+void stream_connected(struct stream *stream, int fd, enum reason reason);
+
+/**
+ * stream_new() - a request of a session, by number so far.
+ * @tag: the worker's. @protocol: a bit of enum protocol; 0 for addresses.
+ *
+ * Returns NULL when there is no room for it.
+ */
+struct stream *stream_new(struct session *session, uint32_t tag, uint8_t protocol);
 
 /**
  * stream_find() - the stream or request of that id of ours, if it is in that state; or NULL.
+ * @session: or NULL, which has none.
  */
 struct stream *stream_find(struct session *session, uint32_t id, enum stream_state state);
 
@@ -369,10 +375,11 @@ bool dial_own(const struct ipc_addr *addr);
 void stream_watch(struct stream *stream);
 
 /**
- * stream_stall() - reset a live stream: nothing can be put on record. Its end is
- * recorded when that is possible again.
+ * stream_cut() - shut a live stream down: its worker is told first, so that it does
+ * not take that for the far end's. Its end is recorded when that is possible.
+ * @abort: reset, as in stream_end().
  */
-void stream_stall(struct stream *stream);
+void stream_cut(struct stream *stream, enum reason reason, bool abort);
 
 /**
  * stream_linger() - end a stream that was shut down when all is acknowledged.

@@ -6,6 +6,9 @@
 #include <netinet/tcp.h>
 
 #define STAGGER_MS 250 /* RFC 8305, 5: between two attempts */
+#define ACCEPTS    16  /* that are taken between two ticks, so that no crowd is a flood */
+#define FLAGS      (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define BACKLOG    32 /* that the kernel keeps until then */
 #define V4_AT      offsetof(struct sockaddr_in, sin_addr)
 #define V6_AT      offsetof(struct sockaddr_in6, sin6_addr)
 
@@ -25,14 +28,14 @@ static struct ipc_addr
 end_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_in6 name = {0};
-	socklen_t size = sizeof(name);
 	struct ipc_addr addr = {0};
+	bool v4;
 
-	(void)name_of(fd, (struct sockaddr *)&name, &size);
-	addr.family = name.sin6_family == AF_INET ? 4 : 6;
+	(void)name_of(fd, (struct sockaddr *)&name, &(socklen_t){sizeof(name)});
+	v4 = name.sin6_family == AF_INET;
+	addr.family = v4 ? 4 : 6;
 	addr.port = ntohs(name.sin6_port);
-	memcpy(addr.ip, (char *)&name + (addr.family == 4 ? V4_AT : V6_AT),
-	       addr.family == 4 ? 4 : 16);
+	memcpy(addr.ip, (char *)&name + (v4 ? V4_AT : V6_AT), v4 ? 4 : 16);
 	return addr;
 }
 
@@ -51,16 +54,14 @@ dial_own(const struct ipc_addr *addr)
 }
 
 static void
-attempt_ready(struct peer *peer)
+connected(struct peer *peer)
 {
 	struct attempt *attempt = container_of(peer, struct attempt, peer);
 	struct stream *stream = attempt->stream;
-	int fd = peer->fd, error = 0;
-	struct ipc_addr far = end_of(fd, getpeername);
 	const struct ipc_addr *judged = &stream->addrs[attempt - stream->attempts];
-	socklen_t size = sizeof(error);
+	int fd = peer->fd, error = 0, differs;
 
-	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof(error)});
 	if (error) {
 		peer_close(peer);
 		stream->reason = REASON_ERRNO + (unsigned int)error;
@@ -71,9 +72,29 @@ attempt_ready(struct peer *peer)
 	(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, fd, NULL);
 	peer->fd = -1;
 	dial_stop(stream);
-	stream->record.peer = far;
+	stream->record.peer = end_of(fd, getpeername);
 	stream->record.local = end_of(fd, getsockname);
-	stream_connected(stream, fd, memcmp(&far, judged, sizeof(far)) == 0);
+	differs = memcmp(&stream->record.peer, judged, sizeof(*judged));
+	stream_connected(stream, fd, differs ? REASON_PEER_MISMATCH : REASON_NONE);
+}
+
+/* Accepts some; what listens is heard again at the next tick. */
+static void
+accept_some(struct peer *peer)
+{
+	struct stream *listening = container_of(peer, struct attempt, peer)->stream, *stream;
+
+	listening->due = broker.now;
+	for (int i = 0, fd; i < ACCEPTS && (fd = accept4(peer->fd, NULL, NULL, FLAGS)) >= 0; i++) {
+		stream = stream_new(listening->session, listening->tag, PROTOCOL_INBOUND);
+		if (!stream) {
+			close(fd);
+			return;
+		}
+		stream->record.peer = end_of(fd, getpeername);
+		stream->record.local = end_of(fd, getsockname);
+		stream_connected(stream, fd, REASON_NONE);
+	}
 }
 
 /*
@@ -92,7 +113,29 @@ share_port(int fd, const struct sockaddr_in6 *to, uint16_t port)
 	       bind(fd, (struct sockaddr *)&near, sizeof(near)) == 0;
 }
 
-/* Makes the socket with all that its worker may not set, and begins to connect it. */
+/* Begins to reach what was judged, or to listen there. */
+static bool
+begin(struct stream *stream, int fd, const struct sockaddr_in6 *to, socklen_t size)
+{
+	/* A live datagram socket of this session holds its port: nobody else has it. */
+	struct stream *beside = stream_find(stream->session, stream->beside, STREAM_LIVE);
+	bool udp = stream->record.protocol == PROTOCOL_UDP;
+
+	if (stream->record.protocol == PROTOCOL_LISTEN)
+		return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&
+		       bind(fd, (const struct sockaddr *)to, size) == 0 && listen(fd, BACKLOG) == 0;
+	if (udp && beside && beside->record.protocol == PROTOCOL_UDP &&
+	    !share_port(fd, to, beside->record.local.port))
+		return false;
+	if (connect(fd, (const struct sockaddr *)to, size) < 0 && errno != EINPROGRESS)
+		return false;
+	if (udp) /* there is no filter on a port that is not shared */
+		(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+	/* From now on, and not before, its port can be shared; until then it is nobody's. */
+	return !udp || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0;
+}
+
+/* Makes the socket with all that its worker may not set; what comes in inherits it. */
 static bool
 attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 {
@@ -104,28 +147,19 @@ attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 	struct attempt *attempt = &stream->attempts[i];
 	struct sockaddr_in6 to;
 	socklen_t size = to_kernel(&stream->addrs[i], &to);
-	/* A live datagram socket of this session holds its port: nobody else has it. */
-	struct stream *beside = stream_find(stream->session, stream->beside, STREAM_LIVE);
 	bool udp = stream->record.protocol == PROTOCOL_UDP;
-	int type = udp ? SOCK_DGRAM : SOCK_STREAM;
-	int fd = socket(to.sin6_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool listens = stream->record.protocol == PROTOCOL_LISTEN;
+	uint32_t events = listens ? EPOLLIN | EPOLLONESHOT : EPOLLOUT;
+	int fd = socket(to.sin6_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | FLAGS, 0);
 	bool bad = fd < 0;
 
-	*attempt = (struct attempt){{.fd = -1, .ready = attempt_ready}, stream};
+	*attempt = (struct attempt){{.fd = -1, .ready = listens ? accept_some : connected}, stream};
 	for (size_t j = 0; !bad && !udp && j < sizeof(options) / sizeof(options[0]); j++)
 		bad = setsockopt(fd, options[j][0], options[j][1], &options[j][2], sizeof(int)) < 0;
 	if (!bad && pace)
 		bad = setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pace, sizeof(pace)) < 0;
-	if (!bad && udp && beside && beside->record.protocol == PROTOCOL_UDP)
-		bad = !share_port(fd, &to, beside->record.local.port);
-	if (!bad)
-		bad = connect(fd, (struct sockaddr *)&to, size) < 0 && errno != EINPROGRESS;
-	/* From now on, and not before, its port can be shared; until then it is nobody's. */
-	if (!bad && udp)
-		bad = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0;
-	if (!bad && udp) /* there is none on a port that is not shared */
-		(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
-	if (!bad && peer_open(&attempt->peer, fd, EPOLLOUT) == 0)
+	bad = bad || !begin(stream, fd, &to, size);
+	if (!bad && peer_open(&attempt->peer, fd, events) == 0)
 		return true;
 	stream->reason = REASON_ERRNO + (unsigned int)errno;
 	stream->failed++;
@@ -143,7 +177,10 @@ dial_next(struct stream *stream)
 
 	while (!begun && stream->dialled < stream->n && broker.now < last)
 		begun = attempt_start(stream, stream->dialled++, grant->bytes_per_second);
-	if (stream->failed == stream->n)
+	stream->record.local = stream->record.peer; /* of what listens, and its only address */
+	if (begun && stream->record.protocol == PROTOCOL_LISTEN)
+		stream_connected(stream, -1, REASON_NONE);
+	else if (stream->failed == stream->n)
 		stream_refuse(stream, stream->reason);
 	else if (broker.now >= last)
 		stream_refuse(stream, REASON_TIMEOUT);

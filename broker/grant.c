@@ -55,8 +55,9 @@ void
 grant_stored(struct session *session)
 {
 	const struct image_grant *grant = session->grant;
-	struct ipc_granted granted = {
-		{MSG_GRANTED}, grant->channels, grant->message_bytes, grant->connect_timeout_ms};
+	struct ipc_granted granted = {{MSG_GRANTED},        grant->channels,
+				      grant->message_bytes, grant->connect_timeout_ms,
+				      grant->near,          grant->port_high};
 
 	if (session_tell(session, &granted, sizeof(granted), -1) < 0)
 		return;
@@ -93,7 +94,7 @@ grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 {
 	const struct ipc_verdict *said = &any->VERDICT_body;
 	struct session *session = session_find(said->session);
-	uint64_t now = clock_ns(CLOCK_REALTIME) / 1000000, lifetime;
+	uint64_t lifetime;
 	const struct image_grant *grant;
 	uint32_t i;
 
@@ -116,10 +117,10 @@ grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 	session->grant = grant;
 	session->ends_with = REASON_LIFETIME;
 	lifetime = grant->session_timeout_ms ? grant->session_timeout_ms : UINT32_MAX;
-	if (said->expires && said->expires * 1000 < now + lifetime) {
-		lifetime = said->expires * 1000 > now ? said->expires * 1000 - now : 0;
+	if (said->lifetime_s && said->lifetime_s < lifetime / 1000) {
+		lifetime = said->lifetime_s * 1000;
 		session->ends_with = REASON_TOKEN_EXPIRED;
 	}
 	session->due = broker.now + lifetime;
-	session->awaits = record_new(EVENT_AUTHENTICATED, REASON_NONE, &session->record);
+	record_new(EVENT_AUTHENTICATED, REASON_NONE, &session->record);
 }

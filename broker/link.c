@@ -3,8 +3,6 @@
 
 #include "common/fds.h"
 
-#define RETRY_MS 200
-
 static const char *const paths[] = {"resolver.sock", "authenticator.sock", "auditor.sock"};
 
 bool
@@ -20,10 +18,10 @@ listener_tell(uint32_t type, const struct session *session)
 void
 listener_greet(void)
 {
-	struct ipc_hello_ok hello = {.head = {MSG_HELLO_OK}, .version = IPC_VERSION};
+	const struct ipc_limits *limits = &broker.policy.header->limits;
+	struct ipc_hello_ok hello = {{MSG_HELLO_OK}, IPC_VERSION, broker.generation, 0, 0, 0, 0,
+				     *limits};
 
-	hello.generation = broker.generation;
-	hello.limits = broker.policy.header->limits;
 	hello.resolver_up = broker.peers[IPC_RESOLVER].fd >= 0;
 	hello.authenticator_up = broker.peers[IPC_AUTHENTICATOR].fd >= 0;
 	hello.auditor_up = broker.peers[IPC_AUDITOR].state == IPC_OPEN;
@@ -51,18 +49,17 @@ door_listener(struct peer *door)
 {
 	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct ucred who = {.uid = ~0U};
-	socklen_t size = sizeof(who);
 	struct peer *listener = &broker.peers[IPC_LISTENER];
 
 	if (fd < 0)
 		return;
-	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof(who)});
 	if (listener->fd >= 0 || who.uid != broker.listener_uid) {
 		log_note("turned away a second listener, or one of uid %u", who.uid);
 		close(fd);
 		return;
 	}
-	*listener = (struct peer){-1, IPC_LISTENER, IPC_ASK, IPC_OPEN, peer_message, 0, false};
+	listener->state = IPC_OPEN;
 	if (peer_open(listener, fd, EPOLLIN) == 0)
 		listener_greet();
 }
@@ -72,18 +69,13 @@ links_keep(void)
 {
 	struct ipc_audit_hello hello = {{MSG_AUDIT_HELLO}, IPC_VERSION, broker.instance};
 
-	if (broker.now < broker.retry_ms)
-		return;
-	broker.retry_ms = broker.now + RETRY_MS;
 	for (enum ipc_channel i = IPC_RESOLVER; i <= IPC_AUDITOR; i++) {
 		struct peer *peer = &broker.peers[i];
 		int fd = peer->fd < 0 ? fds_connect(paths[i - IPC_RESOLVER], SOCK_SEQPACKET) : -1;
 
 		if (fd < 0)
 			continue;
-		*peer = (struct peer){
-			-1,           i, IPC_TELL, i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN,
-			peer_message, 0, false};
+		peer->state = i == IPC_AUDITOR ? IPC_NEW : IPC_OPEN;
 		if (peer_open(peer, fd, EPOLLIN) == 0 && i == IPC_AUDITOR &&
 		    ipc_post(fd, &hello, sizeof(hello)) < 0)
 			peer_gone(peer, REASON_RESOURCES);

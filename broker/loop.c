@@ -73,6 +73,7 @@ peer_message(struct peer *peer)
 {
 	struct ipc_buffer buffer;
 	struct ipc_got got = {0, 0, -1};
+	enum ipc_way way = peer->channel >= IPC_RESOLVER ? IPC_TELL : IPC_ASK;
 
 	/* After an error comes the end. */
 	if (must_wait(peer) || ipc_take(peer->fd, &buffer, &got, peer->channel == IPC_LISTENER) < 0)
@@ -80,12 +81,11 @@ peer_message(struct peer *peer)
 	/* A session for whose descriptor there was no room is one all the same, and ends. */
 	if (peer->channel == IPC_LISTENER && got.fds == 2 && got.fd < 0)
 		got.fds = 1;
-	if (ipc_legal(peer->channel, peer->way, peer->state, &buffer.any, &got)) {
+	if (ipc_legal(peer->channel, way, peer->state, &buffer.any, &got)) {
 		broker.passed = got.fd;
 		handlers[buffer.any.head.type](peer, &buffer.any);
 	} else {
-		if (got.fd >= 0)
-			close(got.fd);
+		close(got.fd); /* -1 when none came */
 		peer_gone(peer, got.length ? REASON_PROTOCOL : REASON_NONE);
 	}
 	explicit_bzero(&buffer, got.length); /* it may have held a token */
@@ -95,6 +95,7 @@ peer_message(struct peer *peer)
 static void
 sweep(uint64_t now)
 {
+	links_keep();
 	for (uint32_t i = 0; i < broker.sessions_used && record_room(); i++) {
 		struct session *session = &broker.sessions[i];
 		struct peer *peer = &session->peer;
@@ -105,14 +106,16 @@ sweep(uint64_t now)
 		if (session->due && session->due <= now)
 			session_due(session);
 	}
-	for (uint32_t i = 0; i < broker.streams_used && record_room(); i++) {
-		if (broker.streams[i].due && broker.streams[i].due <= now)
-			stream_due(&broker.streams[i]);
+	for (uint32_t i = 0; i < broker.streams_used; i++) {
+		struct stream *stream = &broker.streams[i];
+
+		if (record_room() && stream->due && stream->due <= now)
+			stream_due(stream);
+		else if (broker.now - broker.room_ms > STALL)
+			stream_cut(stream, REASON_AUDITOR_LOST, true);
 	}
 	if (record_room())
 		broker.room_ms = broker.now;
-	for (uint32_t i = 0; i < broker.streams_used && broker.now - broker.room_ms > STALL; i++)
-		stream_stall(&broker.streams[i]);
 }
 
 void
@@ -135,7 +138,6 @@ loop_run(void)
 		broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
 		if (n > 0)
 			((struct peer *)event.data.ptr)->ready(event.data.ptr);
-		links_keep();
 		for (uint32_t i = 0; stop_ms && i < broker.sessions_used && record_room(); i++)
 			session_kill(&broker.sessions[i], REASON_DRAINING);
 		/* At the end all is due. */

@@ -25,22 +25,20 @@ main(int argc, char **argv)
 	struct confinement wanted = {.file_bytes = 1 << 30, .tcp = true, .filter = &filter_broker};
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	int listens = 0;
-	socklen_t size = sizeof(listens);
 
 	if (argc != 3 || chdir(argv[1]) < 0)
 		fail_start("usage: sockward-broker RUNTIME-DIR LISTENER-UID <POLICY-IMAGE");
-	for (int i = 0; i <= IPC_AUDITOR; i++)
-		broker.peers[i].fd = -1;
+	for (enum ipc_channel i = 0; i <= IPC_AUDITOR; i++)
+		broker.peers[i] = (struct peer){-1, i, IPC_DEAD, peer_message, 0, false};
 	broker.policy.header = &policy_none;
 	broker.listener_uid = (uint32_t)strtoul(argv[2], NULL, 10);
-	broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (broker.epoll < 0 || getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
 	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)
 		fail_start("cannot start");
 	broker.door.ready = door_listener;
-	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
-	    getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
+	(void)getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){sizeof(int)});
+	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 || !listens ||
 	    peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
 		fail_start("needs one listening AF_UNIX SOCK_SEQPACKET socket (LISTEN_FDS)");
 	confine(&wanted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
-/* Failures that would map the inside come at one pace: a multiple of this. */
+/* Failures that map the inside come as one, at one pace: a multiple of this. */
 #define PACE_MS   250
 #define JITTER_MS 50
 
@@ -9,14 +9,14 @@ void
 stream_refuse(struct stream *stream, enum reason reason)
 {
 	const struct image_grant *grant = stream->session->grant;
-	bool maps_the_inside = (reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE) ||
-			       reason >= REASON_ERRNO;
+	bool inside = (reason >= REASON_RULE_DENIES && reason <= REASON_UNAVAILABLE) ||
+		      reason >= REASON_ERRNO;
 
 	dial_stop(stream);
 	record_new(EVENT_REFUSED, reason, &stream->record);
 	stream->reason = reason;
 	stream->state = STREAM_REFUSED;
-	if (maps_the_inside && !(grant && grant->explain)) {
+	if (inside && stream->record.protocol <= PROTOCOLS && !(grant && grant->explain)) {
 		stream->reason = REASON_UNAVAILABLE;
 		stream->due = broker.now + PACE_MS - (broker.now - stream->since_ms) % PACE_MS +
 			      clock_ns(CLOCK_MONOTONIC) % JITTER_MS;
@@ -28,7 +28,6 @@ stream_refuse(struct stream *stream, enum reason reason)
 void
 stream_due(struct stream *stream)
 {
-	struct session *session = stream->session;
 	struct ipc_refused refused = {{MSG_REFUSED}, stream->tag, stream->reason, {0}};
 
 	stream->due = 0;
@@ -41,15 +40,16 @@ stream_due(struct stream *stream)
 	} else if (stream->state == STREAM_ENDING) {
 		stream_linger(stream);
 	} else {
+		if (stream->record.protocol != PROTOCOL_INBOUND)
+			(void)session_tell(stream->session, &refused, sizeof(refused), -1);
 		stream_end(stream, stream->reason, true);
-		(void)session_tell(session, &refused, sizeof(refused), -1);
 	}
 }
 
 struct stream *
 stream_find(struct session *session, uint32_t id, enum stream_state state)
 {
-	struct stream *stream = LIST_FIRST(&session->streams);
+	struct stream *stream = session ? LIST_FIRST(&session->streams) : NULL;
 
 	while (stream && (stream->record.stream != id || stream->state != state))
 		stream = LIST_NEXT(stream, next);
@@ -62,7 +62,7 @@ judge(struct stream *stream, const struct ipc_addr *addr)
 {
 	struct ipc_record *record = &stream->record;
 	struct policy_question question = {stream->by_name ? record->host : NULL, addr,
-					   record->peer.port, record->protocol};
+					   addr ? addr->port : record->peer.port, record->protocol};
 	const struct policy *policy = &broker.policy;
 	const struct image_grant *grant = stream->session->grant;
 	struct policy_verdict verdict;
@@ -70,11 +70,7 @@ judge(struct stream *stream, const struct ipc_addr *addr)
 	if (!grant)
 		return REASON_POLICY_CHANGED;
 	policy_judge(policy, (uint32_t)(grant - policy->grants), &question, &verdict);
-	memset(record->rule, 0, IPC_RULE);
-	if (verdict.block)
-		(void)strncpy(record->rule, verdict.block, IPC_RULE - 1);
-	else if (verdict.rule != IMAGE_NONE)
-		memcpy(record->rule, policy->rules[verdict.rule].text, IPC_RULE);
+	(void)strncpy(record->rule, verdict.text, IPC_RULE - 1); /* and zero behind it */
 	if (addr)
 		record->peer = *addr;
 	if (addr && !verdict.reason && !verdict.named && dial_own(addr))
@@ -86,8 +82,9 @@ void
 open_stored(struct stream *stream)
 {
 	const struct ipc_record *record = &stream->record;
+	uint32_t type = record->protocol == PROTOCOL_LISTEN ? MSG_LISTENING : MSG_OPENED;
 	struct ipc_opened opened = {
-		{MSG_OPENED}, stream->tag, record->stream, record->peer, record->local};
+		{type}, stream->tag, record->stream, record->peer, record->local};
 
 	/* What the policy that is in force now forbids does not leave: it ends at the tick. */
 	stream->due = broker.now;
@@ -99,84 +96,6 @@ open_stored(struct stream *stream)
 	stream->since_ms = broker.now;
 	stream->record.mono_ns = broker.now * 1000000;
 	stream_watch(stream);
-}
-
-void
-stream_connected(struct stream *stream, int fd, bool judged)
-{
-	/* Judged again: a policy that came into force meanwhile holds already. */
-	enum reason reason = judged ? judge(stream, &stream->record.peer) : REASON_PEER_MISMATCH;
-
-	if (reason) {
-		close(fd);
-		stream_refuse(stream, reason);
-		return;
-	}
-	stream->due = 0;
-	stream->state = STREAM_RECORDED;
-	stream->fd = fd;
-	stream->session->record.streams++;
-	stream->awaits = record_new(EVENT_GRANTED, REASON_NONE, &stream->record);
-}
-
-/* The end of a request that wanted addresses: each of them was judged. */
-static void
-resolved(struct stream *stream)
-{
-	struct ipc_resolved said = {{MSG_RESOLVED}, stream->tag, stream->ttl_s, stream->n, {{0}}};
-
-	memcpy(said.addrs, stream->addrs, stream->n * sizeof(said.addrs[0]));
-	record_new(EVENT_RESOLVED, REASON_NONE, &stream->record);
-	stream->state = STREAM_REFUSED; /* its record is made */
-	(void)session_tell(stream->session, &said, sizeof(said), -1);
-	stream_end(stream, REASON_NONE, false);
-}
-
-/*
- * Only addresses that the policy allows are dialled; else the last refusal is told. Of
- * a name that came with a number only that address is.
- */
-static void
-choose(struct stream *stream)
-{
-	enum reason reason = REASON_NO_RULE;
-	struct ipc_addr only = stream->record.peer;
-
-	for (uint8_t i = 0; i < stream->record.addresses; i++) {
-		stream->addrs[i].port = only.port;
-		if (only.family && memcmp(&stream->addrs[i], &only, sizeof(only)) != 0)
-			continue;
-		reason = judge(stream, &stream->addrs[i]);
-		if (!reason)
-			stream->addrs[stream->n++] = stream->addrs[i];
-	}
-	stream->state = STREAM_DIALLING;
-	if (stream->n)
-		reason = judge(stream, &stream->addrs[0]);
-	if (reason)
-		stream_refuse(stream, reason);
-	else if (stream->record.protocol)
-		dial_next(stream);
-	else
-		resolved(stream);
-}
-
-void
-open_addresses(struct peer *peer UNUSED, const union ipc_any *any)
-{
-	const struct ipc_addresses *said = &any->ADDRESSES_body;
-	struct session *session = session_find(said->session);
-	struct stream *stream = session ? stream_find(session, said->tag, STREAM_LOOKUP) : NULL;
-
-	if (!stream)
-		return;
-	stream->ttl_s = said->ttl_s;
-	stream->record.addresses = said->count > IPC_ADDRESSES ? 0 : (uint8_t)said->count;
-	memcpy(stream->addrs, said->addrs, sizeof(stream->addrs));
-	if (said->reason)
-		stream_refuse(stream, said->reason);
-	else
-		choose(stream);
 }
 
 /* What needs no judgement. */
@@ -200,8 +119,83 @@ limits(const struct session *session)
 	return REASON_NONE;
 }
 
-static struct stream *
-stream_new(struct session *session, const struct ipc_open *open)
+void
+stream_connected(struct stream *stream, int fd, enum reason reason)
+{
+	/* Judged again: a policy that came into force meanwhile holds already. */
+	if (!reason)
+		reason = judge(stream, &stream->record.peer);
+	/* Who may not come uses up nothing. */
+	if (!reason && stream->record.protocol == PROTOCOL_INBOUND)
+		reason = limits(stream->session);
+	if (reason) {
+		close(fd);
+		stream_refuse(stream, reason);
+		return;
+	}
+	stream->due = 0;
+	stream->state = STREAM_RECORDED;
+	stream->fd = fd;
+	stream->session->record.streams++;
+	record_new(EVENT_GRANTED, REASON_NONE, &stream->record);
+}
+
+/*
+ * Only addresses that the policy allows are dialled; else the last refusal is told. Of
+ * a name that came with a number only that address is.
+ */
+static void
+choose(struct stream *stream)
+{
+	struct ipc_resolved said = {{MSG_RESOLVED}, stream->tag, stream->ttl_s, 0, {{0}}};
+	enum reason reason = REASON_NO_RULE;
+	struct ipc_addr only = stream->record.peer;
+
+	for (uint8_t i = 0; i < stream->record.addresses; i++) {
+		if (stream->by_name)
+			stream->addrs[i].port = only.port;
+		if (only.family && memcmp(&stream->addrs[i], &only, sizeof(only)) != 0)
+			continue;
+		reason = judge(stream, &stream->addrs[i]);
+		if (!reason)
+			stream->addrs[stream->n++] = stream->addrs[i];
+	}
+	stream->state = STREAM_DIALLING;
+	if (stream->n)
+		reason = judge(stream, &stream->addrs[0]);
+	if (reason) {
+		stream_refuse(stream, reason);
+	} else if (stream->record.protocol) {
+		dial_next(stream);
+	} else { /* addresses were wanted: each of these was judged */
+		said.count = stream->n;
+		memcpy(said.addrs, stream->addrs, stream->n * sizeof(said.addrs[0]));
+		record_new(EVENT_RESOLVED, REASON_NONE, &stream->record);
+		stream->state = STREAM_REFUSED; /* its record is made */
+		(void)session_tell(stream->session, &said, sizeof(said), -1);
+		stream_end(stream, REASON_NONE, false);
+	}
+}
+
+void
+open_addresses(struct peer *peer UNUSED, const union ipc_any *any)
+{
+	const struct ipc_addresses *said = &any->ADDRESSES_body;
+	struct stream *stream = stream_find(session_find(said->session), said->tag, STREAM_LOOKUP);
+
+	if (!stream)
+		return;
+	stream->ttl_s = said->ttl_s;
+	stream->record.addresses = said->count > IPC_ADDRESSES ? 0 : (uint8_t)said->count;
+	memcpy(stream->addrs, said->addrs, sizeof(stream->addrs));
+	if (said->reason)
+		stream_refuse(stream, said->reason);
+	else
+		choose(stream);
+}
+
+struct stream *
+stream_new(struct session *session, uint32_t tag, uint8_t protocol)
 {
 	struct stream *stream = LIST_FIRST(&broker.spare);
 
@@ -212,33 +206,18 @@ stream_new(struct session *session, const struct ipc_open *open)
 	else
 		return NULL;
 	stream->session = session;
-	session->peer.messages += REQUEST - 1;
 	stream->since_ms = broker.now;
-	stream->tag = open->tag;
-	stream->beside = open->beside;
-	stream->by_name = open->host[0];
-	stream->addrs[0] = open->addr;
+	stream->tag = tag;
 	/* The session's facts come first in it. */
 	memcpy(&stream->record, &session->record, offsetof(struct ipc_record, stream));
 	stream->record.mono_ns = broker.now * 1000000;
 	stream->record.stream = ++session->requests;
-	stream->record.protocol = open->protocol;
-	/* Listeners are not served yet: without an address all is refused. */
-	stream->record.addresses = !stream->by_name && open->kind == IPC_CONNECT;
-	stream->record.peer = open->addr;
-	memcpy(stream->record.host, open->host, IPC_HOST);
+	stream->record.protocol = protocol;
+	stream->record.addresses = 1;
 	LIST_INSERT_HEAD(&session->streams, stream, next);
 	session->busy++;
+	session->listening += protocol == PROTOCOL_LISTEN;
 	return stream;
-}
-
-/* As rules have names; whether it can be a host's, the resolver knows. */
-static bool
-name_ok(const char *name)
-{
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._");
-
-	return n <= 253 && !name[n] && name[n - 1] != '.';
 }
 
 static enum reason
@@ -246,13 +225,17 @@ look_up(struct stream *stream)
 {
 	const struct ipc_record *record = &stream->record;
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, record->stream, record->session, "", ""};
-	enum reason reason = name_ok(record->host) ? judge(stream, NULL) : REASON_NAME_INVALID;
+	/* As rules have names; whether it can be a host's, the resolver knows. */
+	size_t n = strspn(record->host, "abcdefghijklmnopqrstuvwxyz0123456789-._");
+	enum reason reason = judge(stream, NULL);
 
 	memcpy(lookup.grant, record->grant, IPC_GRANT);
 	memcpy(lookup.host, record->host, IPC_HOST);
 	stream->due = stream->since_ms + stream->session->grant->connect_timeout_ms;
+	if (n > 253 || record->host[n] || record->host[n - 1] == '.')
+		return REASON_NAME_INVALID;
 	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
-		reason = REASON_RESOLVER_LOST;
+		return REASON_RESOLVER_LOST;
 	return reason;
 }
 
@@ -261,16 +244,26 @@ grant_open(struct peer *peer, const union ipc_any *any)
 {
 	const struct ipc_open *open = &any->OPEN_body;
 	struct session *session = container_of(peer, struct session, peer);
-	bool legal = ipc_text_ok(open->host, IPC_HOST) && (open->host[0] || open->addr.family) &&
-		     open->kind <= IPC_LISTEN && !open->protocol == (open->kind == IPC_RESOLVE);
-	struct stream *stream = legal ? stream_new(session, open) : NULL;
+	bool listens = open->kind == IPC_LISTEN;
+	bool legal = ipc_text_ok(open->host, IPC_HOST) && open->kind <= IPC_LISTEN &&
+		     (open->host[0] ? !listens : open->addr.family > 0) &&
+		     open->protocol <= PROTOCOLS && !open->protocol == (open->kind == IPC_RESOLVE);
+	uint8_t protocol = listens ? PROTOCOL_LISTEN : open->protocol;
+	struct stream *stream = legal ? stream_new(session, open->tag, protocol) : NULL;
 	enum reason reason;
 
 	if (!stream) {
 		session_kill(session, legal ? REASON_RESOURCES : REASON_PROTOCOL);
 		return;
 	}
+	peer->messages += REQUEST - 1;
+	stream->beside = open->beside;
+	stream->by_name = open->host[0];
+	stream->record.peer = stream->addrs[0] = open->addr;
+	memcpy(stream->record.host, open->host, IPC_HOST);
 	reason = limits(session);
+	if (!reason && listens && session->listening > session->grant->listeners)
+		reason = REASON_CHANNELS_LIMIT;
 	if (!reason && !stream->by_name)
 		choose(stream);
 	else if (!reason)

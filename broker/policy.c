@@ -29,8 +29,7 @@ policy_load(void)
 
 		if (session->grant && grant == IMAGE_NONE)
 			session_stop(session, REASON_POLICY_CHANGED, 1000);
-		if (session->grant)
-			session->grant = grant == IMAGE_NONE ? NULL : &next.grants[grant];
+		session->grant = session->grant && grant != IMAGE_NONE ? &next.grants[grant] : NULL;
 	}
 	listener_greet();
 }

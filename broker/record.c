@@ -55,14 +55,13 @@ record_stored(struct peer *peer, const union ipc_any *any)
 		bug("the auditor does not have record %llu", (unsigned long long)broker.stored);
 	while (broker.stored < number) {
 		const struct ipc_record *record = &broker.records[broker.stored++ % RECORDS_MOST];
-		struct session *session = session_find(record->session);
-		struct stream *stream =
-			session ? stream_find(session, record->stream, STREAM_RECORDED) : NULL;
+		struct session *its = session_find(record->session);
+		struct stream *stream = stream_find(its, record->stream, STREAM_RECORDED);
 
-		if (stream && stream->awaits == record->number)
+		if (stream && record->event == EVENT_GRANTED)
 			open_stored(stream);
-		else if (session && session->awaits == record->number && session->grant &&
-			 session->peer.state == IPC_ASKED)
-			grant_stored(session);
+		else if (its && its->grant && record->event == EVENT_AUTHENTICATED &&
+			 its->peer.state == IPC_ASKED)
+			grant_stored(its);
 	}
 }

@@ -88,7 +88,7 @@ session_new(struct peer *peer UNUSED, const union ipc_any *any)
 	session->record.session = open->session;
 	session->record.client = open->client;
 	session->record.mono_ns = open->accepted_ns;
-	session->peer = (struct peer){-1, IPC_SESSION, IPC_ASK, IPC_NEW, peer_message, 0, false};
+	session->peer = (struct peer){-1, IPC_SESSION, IPC_NEW, peer_message, 0, false};
 	record_new(EVENT_SESSION_OPEN, REASON_NONE, &session->record);
 	if (peer_open(&session->peer, broker.passed, EPOLLIN) < 0)
 		session_kill(session, REASON_RESOURCES);

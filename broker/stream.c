@@ -13,7 +13,7 @@
 #define CLOSED    7
 
 /*
- * tcpi_bytes_acked counts our SYN and our FIN as one byte each,
+ * tcpi_bytes_acked counts our SYN, if we connected, and our FIN as one byte each,
  * tcpi_bytes_received the peer's FIN. What was sent less what was sent again is
  * payload alone, so that the smaller of both is what was acknowledged. A socket
  * that is closed has taken the peer's FIN when its own was acknowledged.
@@ -25,13 +25,12 @@ look(struct stream *stream)
 	struct ipc_record *record = &stream->record;
 	uint64_t seen = record->bytes_up + record->bytes_down, acked, sent;
 	struct tcp_info info = {0};
-	socklen_t size = sizeof(info);
-	bool taken;
+	bool syn = record->protocol != PROTOCOL_INBOUND, taken;
 
-	(void)getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	(void)getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &(socklen_t){sizeof(info)});
 	if (!info.tcpi_bytes_acked && !info.tcpi_bytes_received)
 		return info; /* a reset cleared them: what was read before holds */
-	acked = info.tcpi_bytes_acked ? info.tcpi_bytes_acked - 1 : 0;
+	acked = info.tcpi_bytes_acked - (syn && info.tcpi_bytes_acked);
 	sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
 	taken = FIN_TAKEN & 1U << info.tcpi_state || (info.tcpi_state == CLOSED && acked > sent);
 	record->bytes_up = acked < sent ? acked : sent;
@@ -58,49 +57,52 @@ reset(struct stream *stream)
 void
 stream_watch(struct stream *stream)
 {
-	struct session *session = stream->session;
-	const struct image_grant *grant = session->grant;
+	const struct image_grant *grant = stream->session->grant;
 	const struct ipc_record *now = &stream->record;
 	/* Of datagrams the kernel counts nothing: their worker ends what is idle. */
 	uint64_t idle = now->protocol == PROTOCOL_UDP ? 0 : broker.now - stream->since_ms;
-	struct ipc_cut cut = {{MSG_CUT}, now->stream, REASON_NONE};
+	struct epoll_event event = {EPOLLIN | EPOLLONESHOT, {&stream->attempts[0].peer}};
 	struct tcp_info info = look(stream);
 
-	if (!grant)
-		return; /* the session is ending, by its own timer */
+	if (stream->fd < 0)
+		(void)epoll_ctl(broker.epoll, EPOLL_CTL_MOD, stream->attempts[0].peer.fd, &event);
+	if (stream->fd < 0 || !grant)
+		return; /* what listens is heard again; a session without a grant is ending */
 	if (now->bytes_up && info.tcpi_last_data_sent < idle)
 		idle = info.tcpi_last_data_sent;
 	if (now->bytes_down && info.tcpi_last_data_recv < idle)
 		idle = info.tcpi_last_data_recv;
-	if (grant->bytes_per_minute && session->account->bytes > grant->bytes_per_minute)
-		cut.reason = REASON_BYTES_LIMIT;
+	if (grant->bytes_per_minute && stream->session->account->bytes > grant->bytes_per_minute)
+		stream_cut(stream, REASON_BYTES_LIMIT, true);
 	else if (grant->idle_timeout_ms && idle >= grant->idle_timeout_ms)
-		cut.reason = REASON_IDLE;
-	if (cut.reason) {
-		/* Told first, so that the worker does not take the end for the far end's. */
-		(void)session_tell(session, &cut, sizeof(cut), -1);
-		stream_end(stream, cut.reason, cut.reason == REASON_BYTES_LIMIT);
-		return;
-	}
-	if (grant->idle_timeout_ms)
-		stream->due = broker.now + grant->idle_timeout_ms - idle;
-	if (grant->bytes_per_minute && (!stream->due || stream->due > broker.now + CHECK_MS))
+		stream_cut(stream, REASON_IDLE, false);
+	else if (grant->bytes_per_minute)
 		stream->due = broker.now + CHECK_MS;
+	else if (grant->idle_timeout_ms)
+		stream->due = broker.now + grant->idle_timeout_ms - idle;
+}
+
+/* It is free when all is acknowledged, or soon. */
+static void
+shut(struct stream *stream, enum reason reason, bool abort)
+{
+	if (abort)
+		reset(stream);
+	(void)shutdown(stream->fd, SHUT_RDWR);
+	stream->state = STREAM_ENDING;
+	stream->reason = reason;
+	stream->since_ms = stream->due = broker.now;
 }
 
 void
-stream_stall(struct stream *stream)
+stream_cut(struct stream *stream, enum reason reason, bool abort)
 {
-	struct ipc_cut cut = {{MSG_CUT}, stream->record.stream, REASON_AUDITOR_LOST};
+	struct ipc_cut cut = {{MSG_CUT}, stream->record.stream, reason};
 
 	if (stream->state != STREAM_LIVE)
 		return;
 	(void)session_tell(stream->session, &cut, sizeof(cut), -1);
-	reset(stream);
-	(void)shutdown(stream->fd, SHUT_RDWR);
-	stream->state = STREAM_ENDING;
-	stream->reason = cut.reason;
-	stream->since_ms = stream->due = broker.now;
+	shut(stream, reason, abort);
 }
 
 void
@@ -124,21 +126,16 @@ stream_done(struct peer *peer, const union ipc_any *any)
 	const struct ipc_end *end = &any->END_body;
 	struct session *session = container_of(peer, struct session, peer);
 	struct stream *stream = stream_find(session, end->stream, STREAM_LIVE);
+	bool far;
 
 	if (!stream)
 		return; /* it was cut while END was on its way */
-	stream->reason = (FIN_TAKEN | 1U << CLOSED) & 1U << look(stream).tcpi_state
-				 ? REASON_PEER_CLOSED
-				 : REASON_CLIENT_CLOSED;
 	stream->record.counts.claimed_bytes_in = end->claimed_up;
 	stream->record.counts.claimed_bytes_out = end->claimed_down;
-	stream->state = STREAM_ENDING;
-	stream->since_ms = broker.now;
-	if (end->reason == REASON_CONNECT_FAILED) { /* it broke on the client's side */
-		stream_end(stream, stream->reason, true);
-		return;
-	}
-	(void)shutdown(stream->fd, SHUT_RDWR);
+	far = (FIN_TAKEN | 1U << CLOSED) & 1U << look(stream).tcpi_state;
+	/* CONNECT_FAILED: it broke on the client's side. */
+	shut(stream, far ? REASON_PEER_CLOSED : REASON_CLIENT_CLOSED,
+	     end->reason == REASON_CONNECT_FAILED);
 	stream_linger(stream);
 }
 
@@ -162,6 +159,7 @@ stream_end(struct stream *stream, enum reason reason, bool abort)
 		record_new(EVENT_REFUSED, reason, &stream->record);
 	}
 	session->busy--;
+	session->listening -= stream->record.protocol == PROTOCOL_LISTEN;
 	LIST_REMOVE(stream, next);
 	memset(stream, 0, sizeof(*stream));
 	LIST_INSERT_HEAD(&broker.spare, stream, next);

@@ -13,6 +13,7 @@ fds_connect(const char *path, int type)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	size_t length = strlen(path);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	int fd;
 
 	errno = ENAMETOOLONG;
@@ -21,9 +22,8 @@ fds_connect(const char *path, int type)
 	memcpy(name.sun_path, path, length);
 	if (name.sun_path[0] == '@')
 		name.sun_path[0] = '\0';
-	length += offsetof(struct sockaddr_un, sun_path);
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&name, (socklen_t)length) == 0)
+	if (fd < 0 || connect(fd, (struct sockaddr *)&name, size) == 0)
 		return fd;
 	close(fd); /* which keeps errno when it succeeds */
 	return -1;

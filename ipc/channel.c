@@ -32,45 +32,41 @@ ipc_post(int fd, const void *msg, size_t length)
 int
 ipc_pass(int fd, const void *msg, size_t length, int pass)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct cmsghdr head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec piece = {(void *)(uintptr_t)msg, length};
 	struct msghdr packet = {.msg_iov = &piece,
 				.msg_iovlen = 1,
-				.msg_control = control.room,
-				.msg_controllen = sizeof(control.room)};
+				.msg_control = control,
+				.msg_controllen = pass < 0 ? 0 : sizeof(control)};
 
-	if (pass < 0)
-		return ipc_post(fd, msg, length);
-	memcpy(CMSG_DATA(&control.head), &pass, sizeof(pass));
+	memcpy(control, &head, sizeof(head));
+	memcpy(control + CMSG_LEN(0), &pass, sizeof(pass));
 	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 int
 ipc_take(int fd, struct ipc_buffer *buffer, struct ipc_got *got, bool descriptors)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct iovec piece = {buffer, sizeof(*buffer)};
 	/* The exact length of one: with the padding of CMSG_SPACE() two would be installed. */
 	struct msghdr packet = {.msg_iov = &piece,
 				.msg_iovlen = 1,
-				.msg_control = descriptors ? &control : NULL,
+				.msg_control = control,
 				.msg_controllen = descriptors ? CMSG_LEN(sizeof(int)) : 0};
 	ssize_t n = recvmsg(fd, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*got = (struct ipc_got){n < 0 ? 0 : (size_t)n, 0, -1};
-	if (n >= 0 && packet.msg_controllen == CMSG_LEN(sizeof(int))) {
-		memcpy(&got->fd, CMSG_DATA(&control.head), sizeof(int));
+	if (n < 0)
+		return -1;
+	if (packet.msg_controllen == CMSG_LEN(sizeof(int))) {
+		memcpy(&got->fd, control + CMSG_LEN(0), sizeof(int));
 		got->fds = 1;
 	}
-	if (n >= 0 && packet.msg_flags & MSG_CTRUNC)
+	if (packet.msg_flags & MSG_CTRUNC)
 		got->fds += 2; /* which no row has */
-	return n < 0 ? -1 : 0;
+	return 0;
 }
 
 bool

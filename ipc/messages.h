@@ -224,7 +224,7 @@ struct ipc_auth {
 enum ipc_open_kind {
 	IPC_CONNECT, /* to a destination: addr is a number, or a port alone, or both, see below */
 	IPC_RESOLVE, /* the addresses of a name, no stream; protocol and port are 0 */
-	IPC_LISTEN,  /* addr is the near address; port 0: any that the grant has */
+	IPC_LISTEN,  /* addr is the near address; protocol is TCP */
 };
 
 /*
@@ -268,6 +268,8 @@ struct ipc_granted {
 	uint32_t channels;
 	uint32_t message_bytes;      /* longest WebSocket message that the client may send */
 	uint32_t connect_timeout_ms; /* for what a worker does before a stream can be used */
+	struct ipc_addr near;        /* where it may listen, with the lowest port; or family 0 */
+	uint32_t port_high;
 };
 
 /*
@@ -341,7 +343,7 @@ struct ipc_verdict {
 	uint32_t
 		reason; /* NONE, HOST, DIALECT, ORIGIN, TOKEN_MISSING, TOKEN_WRONG, TOKEN_EXPIRED */
 	uint64_t session; /* as in VERIFY */
-	uint64_t expires; /* seconds since the epoch; 0 for never */
+	uint64_t lifetime_s; /* for so long the token holds; 0: for ever */
 	char grant[IPC_GRANT];
 	char subject[IPC_SUBJECT]; /* empty for a client without a token */
 };

@@ -52,6 +52,10 @@ reason_plain(unsigned int reason)
 		return REASON_PEER_REFUSED;
 	case ETIMEDOUT:
 		return REASON_TIMEOUT;
+	case EADDRINUSE:
+		return REASON_PORT_TAKEN;
+	case EACCES:
+		return REASON_PORT_FORBIDDEN;
 	case ENETUNREACH:
 	case EHOSTUNREACH:
 	case EADDRNOTAVAIL:

@@ -56,7 +56,10 @@ enum protocol {
 	PROTOCOL_TCP = 1,
 	PROTOCOL_UDP = 2,
 	PROTOCOL_TLS = 4,
-	PROTOCOLS = 7, /* all of them */
+	PROTOCOLS = 7, /* all that go out */
+	/* What a grant's `listen' says is rules too: of its near address, and of who may come. */
+	PROTOCOL_LISTEN = 8,
+	PROTOCOL_INBOUND = 16,
 };
 
 /*

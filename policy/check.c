@@ -34,12 +34,6 @@ special_find(unsigned int family, const uint8_t *ip, unsigned int bits)
 	return block < end ? block : NULL;
 }
 
-bool
-special_port(uint16_t port, uint8_t protocol)
-{
-	return closed_ports[port] & protocol;
-}
-
 static bool
 ends_in(const char *text, const char *tail)
 {
@@ -51,7 +45,7 @@ ends_in(const char *text, const char *tail)
 bool
 special_name(const char *text)
 {
-	bool special = !strchr(text, '.');
+	bool special = text[0] && !strchr(text, '.');
 
 	for (size_t i = 0; !special && i < COUNT(inner_domains); i++)
 		special = ends_in(text, inner_domains[i]) ||
@@ -74,15 +68,15 @@ rule_matches(const struct image_rule *rule, const struct policy_question *asked,
 	const char *name = asked->name;
 	bool inner = allows && name && special_name(name);
 
+	if (!(rule->protocols & (asked->protocol ? asked->protocol : PROTOCOLS)))
+		return false;
 	/* A question for no port: a deny rule for all of them says no, one for some does not. */
-	if (asked->protocol ? !(rule->protocols & asked->protocol) ||
-				      asked->port < rule->port_low || asked->port > rule->port_high
+	if (asked->protocol ? asked->port < rule->port_low || asked->port > rule->port_high
 			    : !allows && (rule->protocols != PROTOCOLS || rule->port_low > 1 ||
 					  rule->port_high < UINT16_MAX))
 		return false;
 	/* "*.arpa" does not speak of "*.home.arpa"; "*" and ranges of no inner name. */
-	if (inner &&
-	    (rule->kind == RULE_ANY || rule->kind == RULE_PREFIX || !special_name(rule->name)))
+	if (inner && !special_name(rule->name))
 		return false;
 	if (rule->kind == RULE_ANY)
 		return true;
@@ -94,21 +88,23 @@ rule_matches(const struct image_rule *rule, const struct policy_question *asked,
 						: ends_in(name, rule->name));
 }
 
-/* An allow rule that matches: does it stand closed ports and special blocks? */
+/* A rule that matches; one that allows: does it stand closed ports and special blocks? */
 static struct policy_verdict
-judge_allow(const struct image_rule *rule, uint32_t index, const struct policy_question *asked,
-	    const struct special_block *block)
+judge_rule(const struct image_rule *rule, bool allows, const struct policy_question *asked,
+	   const struct special_block *block)
 {
 	bool whole = rule->bits == (rule->family == 4 ? 32 : 128);
 	bool local = block && block->class == BLOCK_LOCAL;
 	bool named = rule->kind == RULE_PREFIX ? whole || local
 					       : rule->kind == RULE_NAME && rule->is_private;
 
-	if (rule->port_low != rule->port_high && special_port(asked->port, asked->protocol))
-		return (struct policy_verdict){REASON_PORT_CLOSED, index, NULL, false};
+	if (!allows)
+		return (struct policy_verdict){REASON_RULE_DENIES, 0, rule->text, false};
+	if (rule->port_low != rule->port_high && closed_ports[asked->port] & asked->protocol)
+		return (struct policy_verdict){REASON_PORT_CLOSED, 0, rule->text, false};
 	if (block && !rule_opens(rule, block))
-		return (struct policy_verdict){REASON_SPECIAL_ADDRESS, index, block->name, false};
-	return (struct policy_verdict){REASON_NONE, index, NULL, named};
+		return (struct policy_verdict){REASON_SPECIAL_ADDRESS, 0, block->name, false};
+	return (struct policy_verdict){REASON_NONE, 0, rule->text, named};
 }
 
 void
@@ -116,9 +112,10 @@ policy_judge(const struct policy *policy, uint32_t grant, const struct policy_qu
 	     struct policy_verdict *verdict)
 {
 	const struct ipc_addr *addr = question->addr;
-	const struct special_block *block = NULL;
+	const struct special_block *block =
+		addr ? special_find(addr->family, addr->ip, addr->family == 4 ? 32 : 128) : NULL;
 	uint16_t port = question->port;
-	struct image_list deny, allow;
+	const struct image_grant *its;
 	enum reason wrong = port ? REASON_NAME_INVALID : REASON_PORT_CLOSED;
 
 	/* The port that is judged must be the one that is dialled. */
@@ -126,25 +123,22 @@ policy_judge(const struct policy *policy, uint32_t grant, const struct policy_qu
 	    (addr ? (addr->family == 4 || addr->family == 6) && addr->port == port
 		  : question->name != NULL))
 		wrong = REASON_NO_RULE;
-	*verdict = (struct policy_verdict){wrong, IMAGE_NONE, NULL, false};
+	*verdict = (struct policy_verdict){wrong, IMAGE_NONE, "", false};
 	if (wrong != REASON_NO_RULE || grant >= policy->header->grants)
 		return;
-	deny = policy->grants[grant].deny;
-	allow = policy->grants[grant].allow;
-	for (uint32_t i = deny.at; i < deny.at + deny.n; i++) {
-		if (rule_matches(&policy->rules[i], question, false)) {
-			*verdict = (struct policy_verdict){REASON_RULE_DENIES, i, NULL, false};
-			return;
-		}
-	}
-	if (addr)
-		block = special_find(addr->family, addr->ip, addr->family == 4 ? 32 : 128);
-	for (uint32_t i = allow.at; i < allow.at + allow.n && verdict->reason; i++) {
-		struct policy_verdict this = judge_allow(&policy->rules[i], i, question, block);
+	its = &policy->grants[grant];
+	for (uint32_t n = 0; n < its->rules.n && verdict->reason; n++) {
+		const struct image_rule *rule = &policy->rules[its->rules.at + n];
+		bool allows = n >= its->denies;
+		struct policy_verdict this = judge_rule(rule, allows, question, block);
 
 		/* The first refusal is told, unless a later rule allows. */
-		if (rule_matches(&policy->rules[i], question, true) &&
-		    (this.reason == REASON_NONE || verdict->rule == IMAGE_NONE))
-			*verdict = this;
+		if (!rule_matches(rule, question, allows) ||
+		    (this.reason && verdict->rule != IMAGE_NONE))
+			continue;
+		*verdict = this;
+		verdict->rule = its->rules.at + n;
+		if (!allows)
+			return;
 	}
 }

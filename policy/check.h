@@ -38,7 +38,7 @@ struct policy_question {
 struct policy_verdict {
 	enum reason reason; /* NONE: allowed */
 	uint32_t rule;      /* index of the rule that decided, or IMAGE_NONE */
-	const char *block;  /* name of the special-purpose block that decided, or NULL */
+	const char *text;   /* that rule's, or of the special-purpose block that decided; or "" */
 	/* The rule means the server's own addresses too, which are else refused: it is
 	 * one whole address, or a range of a block of class local, or one whole name
 	 * with "private": true. */

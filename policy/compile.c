@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 #include "policy/compile.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/channel.h"
+#include "ipc/words.h"
 #include "policy/image.h"
 
 static void
-put_rules(struct image_rule *rules, uint32_t *used, struct image_list *list,
-	  const struct source_rules *from)
+put_rules(struct image_rule *rules, uint32_t *used, const struct source_rules *from)
 {
-	*list = (struct image_list){*used, (uint32_t)from->n};
 	for (size_t i = 0; i < from->n; i++) {
 		const struct source_rule *rule = &from->items[i];
 		struct image_rule *out = &rules[(*used)++];
@@ -21,6 +22,48 @@ put_rules(struct image_rule *rules, uint32_t *used, struct image_list *list,
 		(void)ipc_text_set(out->text, sizeof(out->text), rule->text);
 		(void)ipc_text_set(out->name, sizeof(out->name), rule->name);
 	}
+}
+
+static void
+put_range(struct image_rule *out, const struct source_range *range, uint8_t protocol, uint16_t low,
+	  uint16_t high)
+{
+	char ip[INET6_ADDRSTRLEN], ports[16];
+
+	(void)snprintf(ports, sizeof(ports), low < high ? "%u-%u" : "%u", low, high);
+	out->kind = RULE_PREFIX;
+	out->protocols = protocol;
+	out->family = range->family;
+	out->bits = range->bits;
+	out->port_low = low;
+	out->port_high = high;
+	memcpy(out->ip, range->ip, sizeof(out->ip));
+	(void)inet_ntop(range->family == 4 ? AF_INET : AF_INET6, range->ip, ip, sizeof(ip));
+	if (protocol == PROTOCOL_INBOUND)
+		(void)snprintf(out->text, sizeof(out->text), "from %s/%u", ip, range->bits);
+	else
+		(void)snprintf(out->text, sizeof(out->text), "listen %s%s%s:%s",
+			       range->family == 6 ? "[" : "", ip, range->family == 6 ? "]" : "",
+			       ports);
+}
+
+/* What may come in, as rules: one for the near end, one for each range of far ends. */
+static void
+put_listen(struct image_rule *rules, uint32_t *used, struct image_grant *out,
+	   const struct source_listen *listen)
+{
+	/* Without a rule each request is judged, and refused. */
+	out->listeners = listen->present ? listen->most : UINT32_MAX;
+	if (!listen->present)
+		return;
+	put_range(&rules[(*used)++], &listen->address, PROTOCOL_LISTEN, listen->port_low,
+		  listen->port_high);
+	for (size_t i = 0; i < listen->n_from; i++)
+		put_range(&rules[(*used)++], &listen->from[i], PROTOCOL_INBOUND, 1, UINT16_MAX);
+	out->near.family = listen->address.family;
+	out->near.port = listen->port_low;
+	memcpy(out->near.ip, listen->address.ip, sizeof(out->near.ip));
+	out->port_high = listen->port_high;
 }
 
 /* In place, in zeroed memory, so that what pads the struct is zero too. */
@@ -57,11 +100,23 @@ build(struct image_header *header, size_t size, const struct policy_source *sour
 		const struct source_grant *grant = &source->grants[i];
 
 		put_grant(&grants[i], grant);
-		put_rules(rules, &header->rules, &grants[i].deny, &grant->deny);
-		put_rules(rules, &header->rules, &grants[i].allow, &grant->allow);
+		grants[i].rules.at = header->rules;
+		put_rules(rules, &header->rules, &grant->deny);
+		grants[i].denies = header->rules - grants[i].rules.at;
+		put_rules(rules, &header->rules, &grant->allow);
+		put_listen(rules, &header->rules, &grants[i], &grant->listen);
+		grants[i].rules.n = header->rules - grants[i].rules.at;
 	}
 	header->checksum =
 		image_checksum(&header->limits, size - offsetof(struct image_header, limits));
+}
+
+static size_t
+rules_of(const struct source_grant *grant)
+{
+	const struct source_listen *listen = &grant->listen;
+
+	return grant->deny.n + grant->allow.n + (listen->present ? 1 + listen->n_from : 0);
 }
 
 int
@@ -71,8 +126,7 @@ policy_compile(const struct policy_source *source, void **image, size_t *size)
 	void *bytes;
 
 	for (size_t i = 0; i < source->n_grants; i++)
-		n += (source->grants[i].deny.n + source->grants[i].allow.n) *
-		     sizeof(struct image_rule);
+		n += rules_of(&source->grants[i]) * sizeof(struct image_rule);
 	if (n > IMAGE_MOST) {
 		errno = EFBIG;
 		return -1;

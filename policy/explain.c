@@ -7,20 +7,34 @@
 #include "policy/special.h"
 #include "policy/text.h"
 
+static const struct protocol_word {
+	const char *word;
+	uint8_t bit;
+} protocol_words[] = {
+	{"tcp", PROTOCOL_TCP},       {"udp", PROTOCOL_UDP},         {"tls", PROTOCOL_TLS},
+	{"listen", PROTOCOL_LISTEN}, {"inbound", PROTOCOL_INBOUND},
+};
+
+#define PROTOCOL_WORDS (sizeof(protocol_words) / sizeof(protocol_words[0]))
+
 static const char *
 protocol_word(uint8_t protocol)
 {
-	return protocol == PROTOCOL_TCP ? "tcp" : protocol == PROTOCOL_UDP ? "udp" : "tls";
+	size_t i = 0;
+
+	while (i < PROTOCOL_WORDS - 1 && protocol_words[i].bit != protocol)
+		i++;
+	return protocol_words[i].word;
 }
 
 static uint8_t
 protocol_bit(const char *word)
 {
-	if (strcmp(word, "tcp") == 0)
-		return PROTOCOL_TCP;
-	if (strcmp(word, "udp") == 0)
-		return PROTOCOL_UDP;
-	return strcmp(word, "tls") == 0 ? PROTOCOL_TLS : 0;
+	for (size_t i = 0; i < PROTOCOL_WORDS; i++) {
+		if (strcmp(protocol_words[i].word, word) == 0)
+			return protocol_words[i].bit;
+	}
+	return 0;
 }
 
 /* The host of "HOST:PORT", without its brackets. */
@@ -59,7 +73,7 @@ destination_read(const char *text, struct destination *out)
 	if (slash)
 		found.protocol = protocol_bit(slash + 1);
 	if (found.protocol == 0)
-		return "the protocol is tcp, udp or tls";
+		return "the protocol is tcp, udp, tls, listen or inbound";
 	if (!text_number(port, slash ? (size_t)(slash - port) : strlen(port), UINT16_MAX, &number))
 		return "the port is 0 to 65535";
 	/* What is neither a name nor an address is judged as such. */
@@ -192,8 +206,8 @@ explain_print(const struct policy *policy, uint32_t grant, const struct destinat
 
 		fprintf(out, "rule: %s:%u: %s\n", file, rule->line, rule->text);
 	}
-	if (verdict->block)
-		fprintf(out, "block: %s\n", verdict->block);
+	if (verdict->reason == REASON_SPECIAL_ADDRESS)
+		fprintf(out, "block: %s\n", verdict->text);
 	switch (verdict->reason) {
 	case REASON_NONE:
 		print_allowed(to, verdict, out);

@@ -19,10 +19,9 @@ image_checksum(const void *bytes, size_t n)
 static bool
 grant_sound(const struct image_grant *g, uint32_t rules)
 {
-	return ipc_text_ok(g->name, IPC_GRANT) && (uint64_t)g->deny.at + g->deny.n <= rules &&
-	       (uint64_t)g->allow.at + g->allow.n <= rules && g->explain <= 1 && g->sessions > 0 &&
-	       g->channels > 0 && g->channels <= IMAGE_CHANNELS && g->message_bytes > 0 &&
-	       g->connect_timeout_ms > 0;
+	return ipc_text_ok(g->name, IPC_GRANT) && (uint64_t)g->rules.at + g->rules.n <= rules &&
+	       g->denies <= g->rules.n && g->explain <= 1 && g->sessions > 0 && g->channels > 0 &&
+	       g->channels <= IMAGE_CHANNELS && g->message_bytes > 0 && g->connect_timeout_ms > 0;
 }
 
 static bool
@@ -34,7 +33,7 @@ rule_sound(const struct image_rule *rule)
 	return ipc_text_ok(rule->text, IPC_RULE) && ipc_text_ok(rule->name, IPC_HOST) &&
 	       (rule->kind == RULE_ANY || named || prefix) &&
 	       (rule->kind != RULE_SUFFIX || rule->name[0] == '.') && rule->protocols > 0 &&
-	       rule->protocols < 2 * PROTOCOL_TLS && rule->is_private <= named &&
+	       rule->protocols < 2 * PROTOCOL_INBOUND && rule->is_private <= named &&
 	       rule->bits <= (rule->family == 4 ? 32 : 128) && rule->pad == 0 &&
 	       rule->port_low > 0 && rule->port_low <= rule->port_high;
 }

@@ -16,7 +16,7 @@
 #include "ipc/messages.h"
 
 #define IMAGE_MAGIC    0x79636c6f50776b53ULL /* "SkwPolcy", and the byte order */
-#define IMAGE_VERSION  2U
+#define IMAGE_VERSION  3U
 #define IMAGE_MOST     (24U << 20) /* bytes of an image at most */
 #define IMAGE_CHANNELS 984         /* of one session at most: a worker has 1,000 slots for them */
 #define IMAGE_NONE     0xffffffffU
@@ -41,18 +41,21 @@ struct image_header {
 
 struct image_grant {
 	char name[IPC_GRANT];
-	struct image_list deny;
-	struct image_list allow;
+	struct image_list rules; /* what denies comes first */
+	uint32_t denies;
 	uint32_t explain; /* 1: the client is told the true reason of a refusal */
 	uint32_t sessions;
 	uint32_t channels;
 	uint32_t connects_per_minute; /* 0: not limited, as below */
+	uint32_t listeners;           /* of one session at most */
 	uint64_t bytes_per_minute;    /* both directions summed, per subject */
 	uint64_t bytes_per_second;    /* pacing of what is sent to destinations, per stream */
 	uint32_t message_bytes;
 	uint32_t connect_timeout_ms;
 	uint32_t idle_timeout_ms;
 	uint32_t session_timeout_ms;
+	struct ipc_addr near; /* where it listens, with the lowest port, as its rule has it */
+	uint32_t port_high;
 };
 
 enum rule_kind {

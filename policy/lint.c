@@ -97,7 +97,7 @@ allow_covers(const struct source_rule *a, const struct source_rule *b)
 		return false;
 	/* Only a rule of that single port opens a closed one. */
 	if (single_port && a->image.port_low != a->image.port_high &&
-	    special_port(rule->port_low, rule->protocols))
+	    closed_ports[rule->port_low] & rule->protocols)
 		return false;
 	if (rule->kind == RULE_ANY)
 		return a->image.kind == RULE_ANY;
@@ -121,7 +121,7 @@ all_ports_closed(const struct image_rule *rule)
 		if (!(rule->protocols & protocol))
 			continue;
 		for (unsigned int port = rule->port_low; port <= rule->port_high; port++) {
-			if (!special_port((uint16_t)port, (uint8_t)protocol))
+			if (!(closed_ports[port] & protocol))
 				return false;
 		}
 	}

@@ -7,7 +7,7 @@ BEGIN {
 	bits["both"] = "PROTOCOL_TCP | PROTOCOL_TLS | PROTOCOL_UDP"
 	last = 0
 	print "/* Made by policy/ports.awk from policy/ports.data: do not edit. */"
-	print "static const uint8_t closed_ports[65536] = {"
+	print "const uint8_t closed_ports[65536] = {"
 }
 
 /^[ \t]*(#|$)/ { next }

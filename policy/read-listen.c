@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The parts of a grant that no program of this version serves. They are read as
- * strictly as the others, so that a policy does not change its meaning later.
+ * What a grant has beyond destinations: where it may listen, and who may come; and a
+ * bridge, which no program of this version serves. That is read as strictly as the
+ * rest, so that a policy does not change its meaning later.
  */
 #include <string.h>
 
 #include "policy/reading.h"
+#include "policy/special.h"
 #include "policy/text.h"
 
 #define BRIDGE_MOST 15 /* IFNAMSIZ - 1 */
 
 static void
-not_served(struct reading *reading, const struct json *json)
-{
-	report_note(reading->report, json->key_at, NULL, "`%s' is not served by this version",
-		    json->key);
-}
-
-static void
 wrong_text(struct reading *reading, const struct json *json, const char *wrong, const char *hint)
 {
 	report_error(reading->report, json->at, hint, "`%s': %s", json->text, wrong);
+}
+
+/* The unspecified address is one of these: where a grant listens, the policy says. */
+static bool
+never(const struct source_range *range)
+{
+	const struct special_block *block = special_find(range->family, range->ip, range->bits);
+
+	return block && block->class == BLOCK_NEVER;
 }
 
 static void
@@ -38,6 +42,9 @@ read_address(struct reading *reading, const struct json *json, void *into)
 		wrong = "this is a range, not an address";
 	if (wrong)
 		wrong_text(reading, json, wrong, "an address is 127.0.0.1 or ::1");
+	else if (never(&range))
+		wrong_text(reading, json, "nobody can listen there",
+			   "name one address of this host");
 	else
 		listen->address = range;
 }
@@ -100,9 +107,8 @@ read_listen(struct reading *reading, const struct json *json, void *into)
 	};
 	struct source_grant *grant = into;
 
-	grant->listen.present = true;
 	read_object(reading, json, "`listen'", fields, 4, &grant->listen);
-	not_served(reading, json);
+	grant->listen.present = true;
 }
 
 static void
@@ -132,5 +138,6 @@ read_ethernet(struct reading *reading, const struct json *json, void *into)
 	};
 
 	read_object(reading, json, "`ethernet'", fields, 1, into);
-	not_served(reading, json);
+	report_note(reading->report, json->key_at, NULL, "`%s' is not served by this version",
+		    json->key);
 }

@@ -66,7 +66,7 @@ struct source_range {
 	uint8_t ip[16];
 };
 
-/* Read and checked, served by no program of this version. */
+/* Where a grant may listen, and for whom. */
 struct source_listen {
 	bool present;
 	struct source_range address; /* all of its bits */

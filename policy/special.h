@@ -38,11 +38,8 @@ struct special_block {
  */
 const struct special_block *special_find(unsigned int family, const uint8_t *ip, unsigned int bits);
 
-/**
- * special_port() - must this port be named by a rule of its own?
- * @protocol: one bit of enum protocol.
- */
-bool special_port(uint16_t port, uint8_t protocol);
+/* By port: bits of enum protocol for which a rule must name that port alone. */
+extern const uint8_t closed_ports[65536];
 
 /**
  * special_name() - is this a name that "*" does not match?

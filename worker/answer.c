@@ -48,6 +48,7 @@ granted(struct session *s, const struct ipc_granted *message)
 		return;
 	}
 	s->granted = *message;
+	s->next_port = (uint32_t)s->now_ms; /* so that not all begin with the same one */
 	s->state = IPC_OPEN;
 	if (streams_start(s) < 0) {
 		session_no_memory(s);
@@ -181,6 +182,8 @@ refused(struct session *s, const struct ipc_refused *message)
 		session_broker_lost(s);
 		return;
 	}
+	if (message->reason == REASON_ERRNO + EADDRINUSE && request_next_port(s, stream))
+		return;
 	told = stream->state == STREAM_ASKED && s->ws.state == WS_OPEN;
 	if (told)
 		s->dialect->refused(s, stream, reason_plain(message->reason), &message->peer);

@@ -2,10 +2,13 @@
 /* What dialects ask for, and say of their streams. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 
 #include "worker/ask.h"
 #include "worker/session.h"
 #include "worker/streams.h"
+
+#define PORTS_TRIED 16 /* of the grant's, before `any' is refused */
 
 /*
  * A number goes as a number: the broker reads none; and with the name that gave it to
@@ -75,13 +78,47 @@ session_resolve(struct session *s, const char *host, void *owner)
 	return request(s, &ask, 0, owner);
 }
 
+static bool
+unspecified(const struct ipc_addr *addr)
+{
+	static const uint8_t none[16];
+
+	return memcmp(addr->ip, none, sizeof(none)) == 0;
+}
+
+/* One of the grant's ports; the next one at each call. */
+static uint16_t
+some_port(struct session *s)
+{
+	uint32_t low = s->granted.near.port, high = s->granted.port_high;
+
+	return low && high >= low ? (uint16_t)(low + s->next_port++ % (high - low + 1)) : 0;
+}
+
 struct stream *
 session_listen(struct session *s, const struct ipc_addr *near, void *owner)
 {
-	const struct ipc_open ask = {.kind = IPC_LISTEN, .protocol = PROTOCOL_TCP, .addr = *near};
+	struct ipc_open ask = {.kind = IPC_LISTEN, .protocol = PROTOCOL_TCP, .addr = *near};
+	struct stream *stream;
 
+	if (unspecified(near) && s->granted.near.family)
+		ask.addr = s->granted.near;
+	ask.addr.port = near->port ? near->port : some_port(s);
+	stream = request(s, &ask, 0, owner);
 	s->listened = true;
-	return request(s, &ask, 0, owner);
+	if (stream && !near->port)
+		stream->ports = PORTS_TRIED;
+	return stream;
+}
+
+bool
+request_next_port(struct session *s, struct stream *stream)
+{
+	if (!stream->ports || stream->state != STREAM_ASKED || --stream->ports == 0)
+		return false;
+	stream->ask.addr.port = some_port(s);
+	ask_open(s, stream);
+	return true;
 }
 
 int

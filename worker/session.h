@@ -55,12 +55,13 @@ struct session {
 	void *mine;                        /* the dialect's state */
 
 	struct ipc_granted granted; /* what the grant allows; for dialects to read */
-	struct names names; /* addresses that it was told */
+	struct names names;         /* addresses that it was told */
 	struct stream *streams;
 	uint32_t slots;
 	uint32_t used;                    /* slots beyond it are free */
 	uint32_t generation;              /* makes tags of used slots differ */
 	bool listened;                    /* it has asked to listen: connections may cross an END */
+	uint32_t next_port;               /* of the grant's, that is tried when any will do */
 	uint32_t returned[SESSION_SPARE]; /* ids of accepted connections that nobody takes ... */
 	uint32_t n_returned;              /* ... whose END waits for the channel */
 	uint8_t piece[SESSION_PIECE];
@@ -141,13 +142,21 @@ struct stream *session_resolve(struct session *s, const char *host, void *owner)
 
 /**
  * session_listen() - ask for a place where others can connect by TCP.
- * @near: the near address; port 0: any that the grant has. Copied.
+ * @near: the near address; an unspecified one: the grant's; port 0: any that the
+ *        grant has and that is free. Copied.
  *
  * The answer is one call of listening() or refused(). Then each connection is one
  * call of accepted(), until ended() or session_drop(). Returns the listening stream,
  * which has no socket here, or NULL when all slots are taken.
  */
 struct stream *session_listen(struct session *s, const struct ipc_addr *near, void *owner);
+
+/**
+ * request_next_port() - a port was taken: ask for another one, if any will do.
+ *
+ * Returns whether it was asked for.
+ */
+bool request_next_port(struct session *s, struct stream *stream);
 
 /**
  * session_push() - bytes of the client for a stream's destination; also before opened().

@@ -57,6 +57,7 @@ struct stream {
 	uint32_t id;           /* the broker's */
 	uint8_t protocol;      /* PROTOCOL_TCP or PROTOCOL_UDP; 0 of session_resolve() */
 	bool listening;        /* of session_listen(), from its request on */
+	uint8_t ports;         /* that may still be tried, when any will do */
 	struct ipc_addr peer;  /* its far end, once it is open; family 0 when it listens */
 	struct ipc_addr local; /* its near end, once it is open or listens */
 	uint64_t dropped;   /* UDP: datagrams that did not go out, and errors of the peer's side */

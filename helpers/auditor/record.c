@@ -114,6 +114,10 @@ protocol_word(unsigned int protocol)
 		return "udp";
 	case PROTOCOL_TLS:
 		return "tls";
+	case PROTOCOL_LISTEN:
+		return "listen";
+	case PROTOCOL_INBOUND:
+		return "inbound";
 	default:
 		return "unknown";
 	}
@@ -130,15 +134,21 @@ put_asked(struct writer *writer, const struct ipc_record *record)
 	put_some(writer, "stream", record->stream);
 	if (record->protocol)
 		writer_word(writer, "protocol", protocol_word(record->protocol));
-	if (stream && !record->host[0])
+	if (stream && !record->host[0] && record->protocol <= PROTOCOLS)
 		put_ip(writer, "host", &record->peer); /* a number was asked for */
 	put_text(writer, stream ? "host" : "claimed_host", record->host, sizeof(record->host));
 	if (record->has_origin)
 		writer_text(writer, "claimed_origin", record->origin,
 			    strnlen(record->origin, sizeof(record->origin)));
-	put_some(writer, "addresses", record->addresses);
-	put_address(writer, "peer", &record->peer);
-	put_address(writer, "local", &record->local);
+	if (record->protocol <= PROTOCOLS)
+		put_some(writer, "addresses", record->addresses);
+	/* What listens has one end, which the broker judged as it judges far ends. */
+	if (record->protocol == PROTOCOL_LISTEN)
+		put_address(writer, "local", &record->peer);
+	else
+		put_address(writer, "peer", &record->peer);
+	if (record->protocol != PROTOCOL_LISTEN)
+		put_address(writer, "local", &record->local);
 	put_text(writer, "rule", record->rule, sizeof(record->rule));
 }
 
@@ -146,8 +156,8 @@ static void
 put_stream_end(struct writer *writer, const struct ipc_record *record)
 {
 	writer_number(writer, "duration_ms", record->duration_ms);
-	/* Of datagrams the kernel keeps no counts. */
-	if (record->protocol != PROTOCOL_UDP) {
+	/* Of datagrams the kernel keeps no counts, and what listens has none. */
+	if (record->protocol != PROTOCOL_UDP && record->protocol != PROTOCOL_LISTEN) {
 		writer_number(writer, "bytes_up", record->bytes_up);
 		writer_number(writer, "bytes_down", record->bytes_down);
 	}

@@ -56,7 +56,7 @@ void credentials_load(struct credentials *credentials, int fd, const struct key_
  * credentials_judge() - may this client use a grant, and which?
  * @auth: what its handshake said; its texts are ipc_text_ok().
  * @now: seconds since the epoch.
- * @verdict: reason, grant, subject and expires are set; all of them in each case.
+ * @verdict: reason, grant, subject and lifetime_s are set; all of them in each case.
  *
  * In this order: Host, dialect, token, origin. A static token is compared with
  * all digests in constant time, with no early exit.

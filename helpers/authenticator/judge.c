@@ -76,7 +76,7 @@ verify_signed(const struct credentials *credentials, const char *token, uint64_t
 		if (reason != REASON_NONE)
 			continue;
 		verdict->reason = reason;
-		verdict->expires = claims.expires;
+		verdict->lifetime_s = claims.expires - now;
 		memcpy(verdict->subject, claims.subject, sizeof(verdict->subject));
 		return signer->grant;
 	}
@@ -114,7 +114,7 @@ credentials_judge(const struct credentials *credentials, const struct ipc_auth *
 	const struct source_grant *grant = credentials->anonymous;
 
 	verdict->reason = REASON_NONE;
-	verdict->expires = 0;
+	verdict->lifetime_s = 0;
 	memset(verdict->grant, 0, sizeof(verdict->grant));
 	memset(verdict->subject, 0, sizeof(verdict->subject));
 	if (!credentials_serves(&credentials->source->hosts, auth->host)) {

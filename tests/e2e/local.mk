@@ -4,6 +4,7 @@
 E2E_TESTS = \
 	tests/e2e/test_broker.py \
 	tests/e2e/test_broker_ends.py \
+	tests/e2e/test_broker_listen.py \
 	tests/e2e/test_worker.py \
 	tests/e2e/test_connect_client.py \
 	tests/e2e/test_http.py \

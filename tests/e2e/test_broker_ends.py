@@ -56,20 +56,6 @@ class Ends(unittest.TestCase):
         self.assertEqual(name, "OPENED")
         return fds[0]
 
-    def reload(self, b, changed):
-        source, image = (os.path.join(b.directory, name) for name in ("new.json", "new.image"))
-        with open(source, "w") as file:
-            json.dump(changed, file)
-        subprocess.run([suite.SOCKWARD, "policy", "compile", source, "-o", image], check=True)
-        with open(image, "rb") as file:
-            data = file.read()
-        with open(b.image, "r+b") as file:
-            file.truncate(0)
-            file.write(data)
-        before = len([r for r in b.records if r["event"] == "policy"])
-        b.process.send_signal(signal.SIGHUP)
-        b.pump(until=lambda: len([r for r in b.records if r["event"] == "policy"]) > before)
-
     # --- sessions -------------------------------------------------------------------------------
 
     def test_162_what_ends_a_draining_session_sooner_holds(self):
@@ -88,7 +74,7 @@ class Ends(unittest.TestCase):
             b.settle()
             other = policy()
             other["grants"] = {"another": other["grants"]["demo"]}
-            self.reload(b, other)
+            b.reload(other)
             b.pump(until=lambda: session in b.killed)
             self.assertEqual(b.killed[session], "policy-changed")
 
@@ -141,7 +127,7 @@ class Ends(unittest.TestCase):
             b.store = False
             b.ends[session].send(open_("127.0.0.1", self.port))
             b.pump(until=lambda: b.of(session, "granted"))
-            self.reload(b, policy(allow="*.example.test:*"))
+            b.reload(policy(allow="*.example.test:*"))
             b.store = True
             b.store_all()
             self.assertEqual(self.answer(b, session), ("REFUSED", "no-rule", []))
@@ -156,7 +142,7 @@ class Ends(unittest.TestCase):
             b.pump(until=lambda: b.of(session, "authenticated"))
             other = policy()
             other["grants"] = {"another": other["grants"]["demo"]}
-            self.reload(b, other)
+            b.reload(other)
             b.store = True
             b.store_all()
             b.pump(until=lambda: session in b.killed)
@@ -167,7 +153,7 @@ class Ends(unittest.TestCase):
         """The newest policy is in force, however close behind the last one it came."""
         with brokerbox.Broker(policy()) as b:
             for i in range(30):
-                self.reload(b, policy(allow="127.0.0.1:%d" % (1000 + i)))
+                b.reload(policy(allow="127.0.0.1:%d" % (1000 + i)))
                 b.process.send_signal(signal.SIGHUP)
             b.settle()
             session = b.session()

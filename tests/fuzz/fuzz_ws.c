@@ -70,7 +70,8 @@ serve(struct others *o)
 	CHECK(ipc_legal(IPC_SESSION, IPC_ASK, buffer.any.head.type == MSG_AUTH ? IPC_NEW : IPC_OPEN,
 			&buffer.any, &got));
 	if (buffer.any.head.type == MSG_AUTH) {
-		const struct ipc_granted granted = {{MSG_GRANTED}, 8, 100000, 0};
+		const struct ipc_granted granted = {
+			.head = {MSG_GRANTED}, .channels = 8, .message_bytes = 100000};
 
 		(void)ipc_post(o->broker, &granted, sizeof(granted));
 	} else if (buffer.any.head.type == MSG_OPEN) {

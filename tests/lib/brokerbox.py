@@ -95,7 +95,7 @@ def read_record(message):
         out[name] = value.rstrip(b"\0").decode() if kind.endswith("s") else value
         at += size
     out["event"] = EVENTS[out["event"]]
-    out["reason"] = REASON_WORDS[out["reason"]]
+    out["reason"] = REASON_WORDS.get(out["reason"], out["reason"])  # or 1024 and an errno
     return out
 
 
@@ -248,6 +248,21 @@ class Broker:
                 assert message, "the broker hung up\n" + self.stderr()
                 sources[peer](message)
         raise AssertionError("never came true")
+
+    def reload(self, changed):
+        """Put another policy into force."""
+        source, image = (os.path.join(self.directory, name) for name in ("new.json", "new.image"))
+        with open(source, "w") as file:
+            json.dump(changed, file)
+        subprocess.run([suite.SOCKWARD, "policy", "compile", source, "-o", image], check=True)
+        with open(image, "rb") as file:
+            data = file.read()
+        with open(self.image, "r+b") as file:
+            file.truncate(0)
+            file.write(data)
+        before = len([r for r in self.records if r["event"] == "policy"])
+        self.process.send_signal(signal.SIGHUP)
+        self.pump(until=lambda: len([r for r in self.records if r["event"] == "policy"]) > before)
 
     def settle(self):
         """Until the broker has nothing to say: it has taken all that was sent."""

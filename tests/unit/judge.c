@@ -62,7 +62,7 @@ judge(const struct policy *policy, char **field, size_t n)
 		policy_judge(policy, policy_grant(policy, field[1]), &question, &verdict);
 	printf("%s\t%s\t%s\t%d\n", reason_word(verdict.reason),
 	       verdict.rule == IMAGE_NONE ? "-" : policy->rules[verdict.rule].text,
-	       verdict.block ? verdict.block : "-", verdict.named);
+	       verdict.reason == REASON_SPECIAL_ADDRESS ? verdict.text : "-", verdict.named);
 }
 
 static bool

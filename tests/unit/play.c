@@ -192,7 +192,8 @@ play_upgrade(struct play *p, const char *target, const char *fields, struct ipc_
 void
 play_grant(struct play *p, uint32_t channels, uint32_t message_bytes)
 {
-	const struct ipc_granted granted = {{MSG_GRANTED}, channels, message_bytes, 0};
+	const struct ipc_granted granted = {
+		.head = {MSG_GRANTED}, .channels = channels, .message_bytes = message_bytes};
 
 	play_post(p, &granted, sizeof(granted), 0);
 }

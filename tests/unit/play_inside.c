@@ -119,7 +119,8 @@ inside_start(struct inside *in, uint32_t channels)
 	s->dialect = &in->dialect;
 	s->mine = in;
 	s->state = IPC_OPEN;
-	s->granted = (struct ipc_granted){{MSG_GRANTED}, channels, 1U << 20, 0};
+	s->granted = (struct ipc_granted){
+		.head = {MSG_GRANTED}, .channels = channels, .message_bytes = 1U << 20};
 	ws_start(&s->ws, s->client, &reader);
 	assert_int_equal(ws_upgrade(&s->ws, "", 0, "", 0), 0);
 	ws_release(&s->ws, 1U << 20);

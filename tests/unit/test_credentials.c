@@ -80,7 +80,7 @@ ask(const struct credentials *credentials, const char *token, struct ipc_verdict
 	credentials_judge(credentials, &auth, 1700000000, verdict);
 	assert_true(ipc_text_ok(verdict->grant, sizeof(verdict->grant)));
 	assert_true(ipc_text_ok(verdict->subject, sizeof(verdict->subject)));
-	assert_int_equal(verdict->expires, 0);
+	assert_int_equal(verdict->lifetime_s, 0);
 	return verdict->reason;
 }
 

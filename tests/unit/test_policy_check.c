@@ -70,7 +70,7 @@ assert_refused(struct policy_verdict verdict, enum reason reason)
 {
 	assert_int_equal(verdict.reason, reason);
 	assert_int_equal(verdict.rule, IMAGE_NONE);
-	assert_null(verdict.block);
+	assert_string_equal(verdict.text, "");
 	assert_false(verdict.named);
 }
 

@@ -113,8 +113,8 @@ test_good(void **state)
 	assert_int_equal(policy.header->audit_sync, 1);
 	assert_string_equal(policy.grants[1].name, "two");
 	assert_string_equal(policy.rules[1].text, "*:25");
-	assert_true(policy.grants[0].deny.n == 2 && policy.grants[0].allow.n == 5);
-	assert_int_equal(policy.grants[1].allow.n, 0);
+	assert_true(policy.grants[0].denies == 2 && policy.grants[0].rules.n == 7);
+	assert_int_equal(policy.grants[1].rules.n, 0);
 	assert_true(policy.grants[1].explain);
 	assert_int_equal(policy.grants[0].sessions, 100);
 	assert_int_equal(policy.grants[0].bytes_per_minute, 10 << 20);
@@ -305,7 +305,7 @@ test_header_fields(void **state)
 	const struct made *made = *state;
 	/* clang-format off */
 	const struct field wrong[] = {
-		HEADER(magic, 0), HEADER(version, 0), HEADER(version, 1), HEADER(version, 3), HEADER(size, 0),
+		HEADER(magic, 0), HEADER(version, 0), HEADER(version, 1), HEADER(version, IMAGE_VERSION - 1), HEADER(version, IMAGE_VERSION + 1), HEADER(size, 0),
 		HEADER(size, (uint32_t)made->size - 1), HEADER(size, (uint32_t)made->size + 1),
 		HEADER(grants, 0), HEADER(grants, 1), HEADER(grants, 3), HEADER(grants, 0x10000000),
 		HEADER(rules, 0), HEADER(rules, 6), /* of 7 */ HEADER(rules, 8),
@@ -327,8 +327,8 @@ test_grant_fields(void **state)
 	/* clang-format off */
 	const struct field wrong[] = {
 		GRANT(name[IPC_GRANT - 1], 'x'),
-		GRANT(deny.at, 8), GRANT(deny.n, 8), GRANT(deny.at, 0xffffffff),
-		GRANT(allow.n, 0xffffffff), GRANT(allow.at, 0xffffffff), GRANT(explain, 2),
+		GRANT(rules.at, 8), GRANT(rules.n, 8), GRANT(rules.at, 0xffffffff),
+		GRANT(rules.n, 0xffffffff), GRANT(denies, 8), GRANT(denies, 0xffffffff), GRANT(explain, 2),
 		GRANT(sessions, 0), GRANT(channels, 0),
 		GRANT(channels, IMAGE_CHANNELS + 1), GRANT(message_bytes, 0),
 		GRANT(connect_timeout_ms, 0),
@@ -352,7 +352,7 @@ test_rule_fields(void **state)
 	const struct field wrong[] = {
 		RULE(text[IPC_RULE - 1], 'x'), RULE(name[IPC_HOST - 1], 'x'),
 		RULE(kind, 0), RULE(kind, 5), RULE(kind, 255), RULE(protocols, 0),
-		RULE(protocols, 8), RULE(protocols, 255), RULE(is_private, 2), RULE(bits, 129),
+		RULE(protocols, 32), RULE(protocols, 255), RULE(is_private, 2), RULE(bits, 129),
 		RULE(pad, 1), RULE(port_low, 0), RULE(port_low, 65535), RULE(port_high, 0),
 	};
 	/* clang-format on */

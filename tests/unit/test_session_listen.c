@@ -255,6 +255,70 @@ test_listen_refused_or_dropped(void **state)
 	assert_int_equal(stream->state, STREAM_FREE);
 }
 
+/* The next OPEN's port, and that it is for the grant's address. */
+static uint16_t
+port_asked(struct inside *in)
+{
+	static const uint8_t granted[16] = {198, 51, 100, 7};
+	struct ipc_buffer buffer;
+
+	inside_take(in, MSG_OPEN, &buffer);
+	assert_int_equal(buffer.any.OPEN_body.kind, IPC_LISTEN);
+	assert_int_equal(buffer.any.OPEN_body.addr.family, 4);
+	assert_memory_equal(buffer.any.OPEN_body.addr.ip, granted, sizeof(granted));
+	return buffer.any.OPEN_body.addr.port;
+}
+
+/* Any address is the grant's, any port one of its ports; one that is taken, the next. */
+static void
+test_any_is_the_grants(void **state)
+{
+	static const struct ipc_addr any = {.family = 6};
+	struct inside *in = *state;
+	struct stream *stream;
+	uint16_t port;
+	uint32_t asked = 0;
+
+	in->s->granted.near = (struct ipc_addr){4, 0, 3000, {198, 51, 100, 7}};
+	in->s->granted.port_high = 3002;
+	stream = session_listen(in->s, &any, inside_name("l"));
+	for (int i = 0; i < 15; i++) {
+		port = port_asked(in);
+		assert_in_range(port, 3000, 3002);
+		asked |= 1U << (port - 3000);
+		post_refused(in, stream->tag, REASON_ERRNO + EADDRINUSE);
+		inside_told(in, "");
+	}
+	assert_int_equal(asked, 7);
+	(void)port_asked(in);
+	post_refused(in, stream->tag, REASON_ERRNO + EADDRINUSE);
+	inside_told(in, "l refused port-taken, ");
+	assert_int_equal(stream->state, STREAM_FREE);
+	/* what is no matter of ports is told at once, and so is one port that was asked for */
+	stream = session_listen(in->s, &any, inside_name("l"));
+	(void)port_asked(in);
+	post_refused(in, stream->tag, REASON_NO_RULE);
+	inside_told(in, "l refused no-rule, ");
+	stream = session_listen(in->s, &(struct ipc_addr){.family = 4, .port = 3001},
+				inside_name("l"));
+	assert_int_equal(port_asked(in), 3001);
+	post_refused(in, stream->tag, REASON_ERRNO + EADDRINUSE);
+	inside_told(in, "l refused port-taken, ");
+}
+
+/* Without a place to listen the request is made all the same: the refusal is on record. */
+static void
+test_nowhere_is_asked(void **state)
+{
+	struct inside *in = *state;
+	struct ipc_buffer buffer;
+
+	assert_non_null(session_listen(in->s, &(struct ipc_addr){.family = 4}, inside_name("l")));
+	inside_take(in, MSG_OPEN, &buffer);
+	assert_int_equal(buffer.any.OPEN_body.kind, IPC_LISTEN);
+	assert_int_equal(buffer.any.OPEN_body.addr.port, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, inside_setup, inside_teardown)
 
 int
@@ -269,6 +333,8 @@ main(void)
 		TEST(returned_to_a_full_channel),
 		TEST(listener_is_cut),
 		TEST(listen_refused_or_dropped),
+		TEST(any_is_the_grants),
+		TEST(nowhere_is_asked),
 	};
 
 	return cmocka_run_group_tests_name("session_listen", tests, NULL, NULL);
