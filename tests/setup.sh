@@ -8,7 +8,7 @@
 BUILD_PACKAGES=(build-essential automake autoconf pkg-config libseccomp-dev libcap-ng-dev
 	libwslay-dev libjson-c-dev nettle-dev libidn2-dev libcmocka-dev python3)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(python3-websockets websockify iproute2 procps mandoc valgrind)
+TEST_PACKAGES=(python3-websockets websockify iproute2 procps mandoc valgrind openssl)
 
 note()
 {
@@ -113,15 +113,16 @@ build_all()
 		{ tail -n 60 "$log" >&2; stop "the build failed"; }
 }
 
-# install_node - npm's ws and wisp-js, clients that the tests use; into build/node_modules.
+# install_node - npm's packages of tests/node/package.json, clients that the tests use; 32 MB
+# in build/node_modules.
 install_node()
 {
 	[[ build/node_modules/.package-lock.json -nt tests/node/package-lock.json ]] && return
 	command -v npm >/dev/null || { note "there is no npm: tests that need it are skipped"; return; }
-	note "installs npm's ws and wisp-js into build/node_modules"
+	note "installs clients from npm into build/node_modules"
 	mkdir -p build && cp tests/node/package.json tests/node/package-lock.json build/
 	if ! (cd build && timeout 120 npm ci --ignore-scripts --no-audit --no-fund) >&2; then
-		note "npm could not install ws and wisp-js: tests that need them are skipped"
+		note "npm could not install the clients: tests that need them are skipped"
 		return
 	fi
 	touch build/node_modules/.package-lock.json

@@ -13,6 +13,7 @@ E2E_TESTS = \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_netproxy.py \
 	tests/e2e/test_wisp.py \
+	tests/e2e/test_wisp_browser.py \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_limits.py \
@@ -27,6 +28,7 @@ TESTS += $(E2E_TESTS)
 endif
 EXTRA_DIST += $(E2E_TESTS) \
 	tests/e2e/netproxy_client.mjs \
+	tests/e2e/wisp_browser.html \
 	tests/e2e/wisp_client.mjs \
 	tests/wisp/cases.py \
 	tests/wisp/cases_flow.py \
@@ -38,11 +40,13 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/wisp/table.py \
 	tests/wisp/wire.py \
 	tests/lib/brokerbox.py \
+	tests/lib/browser.py \
 	tests/lib/netns.py \
 	tests/lib/nodejs.py \
 	tests/lib/story.py \
 	tests/lib/suite.py \
 	tests/lib/tap.py \
 	tests/lib/targets.py \
+	tests/lib/tlstarget.py \
 	tests/lib/wsclient.py \
 	docs/TESTS.md

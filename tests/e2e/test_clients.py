@@ -7,21 +7,19 @@ import base64
 import json
 import os
 import select
-import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import browser
 import nodejs
 import suite
 import tap
 import targets
 
-BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 IN_PROTOCOL = "auth." + base64.urlsafe_b64encode(suite.TOKEN.encode()).decode().rstrip("=")
 RULES = suite.policy({
     "open": suite.grant(explain=True),
@@ -241,30 +239,6 @@ all().catch((error) => ({ error: String(error) })).then((result) =>
 class Browser(unittest.TestCase):
     seconds = 90
 
-    def browse(self, url, posts):
-        """Open a page in a browser until it has posted its result."""
-        if not BROWSER:
-            self.skipTest("no chromium-headless-shell and no chromium")
-        home = tempfile.mkdtemp(prefix="sockward-test-browser-")
-        process = subprocess.Popen(
-            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             "--disable-default-apps", "--no-first-run", "--no-proxy-server",
-             "--user-data-dir=" + home, "--remote-debugging-port=0", url],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True)
-        try:
-            suite.wait_for(lambda: posts, seconds=45, what="the page's result")
-        finally:
-            for pid in suite.descendants(process.pid) + [process.pid]:
-                try:
-                    os.kill(pid, 9)
-                except ProcessLookupError:
-                    pass
-            process.wait(10)
-            shutil.rmtree(home, ignore_errors=True)
-        return json.loads(posts[0][1])
-
     def test_a_page_talks_to_raw(self):
         pages, posts = {"/hello": b"hello from the service"}, []
         with targets.Target(targets.http_page(pages, posts)) as web, targets.Echo() as echo:
@@ -274,7 +248,7 @@ class Browser(unittest.TestCase):
             with suite.Suite(rules) as one:
                 pages["/"] = (PAGE % (json.dumps("ws://%s:%d" % one.address), web.port,
                                       json.dumps(IN_PROTOCOL), echo.port)).encode()
-                result = self.browse(origin + "/", posts)
+                result = browser.browse(origin + "/", posts)
                 records = one.records("authenticated")
         self.assertNotIn("error", result)
         good = result["good"]
@@ -297,7 +271,7 @@ class Browser(unittest.TestCase):
             with suite.Suite(rules) as one:
                 pages["/"] = (PAGE % (json.dumps("ws://%s:%d" % one.address), web.port,
                                       json.dumps(IN_PROTOCOL), echo.port)).encode()
-                result = self.browse("http://127.0.0.1:%d/" % web.port, posts)
+                result = browser.browse("http://127.0.0.1:%d/" % web.port, posts)
         self.assertEqual(result["good"]["code"], 4003)
         self.assertIn("origin-not-allowed", result["good"]["reason"])
         self.assertEqual(echo.seen, [])

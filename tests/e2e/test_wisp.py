@@ -6,11 +6,9 @@ suite cannot know, such as paths, tokens, records and what a policy says."""
 import base64
 import json
 import os
-import socket
 import struct
 import subprocess
 import sys
-import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,27 +45,6 @@ def connect(stream, host, port, kind=1):
     return packet(CONNECT, stream, struct.pack("<BH", kind, port) + host.encode())
 
 
-class Echo:
-    """Sends datagrams back to where they came from."""
-
-    def __enter__(self):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
-        self.port = self.sock.getsockname()[1]
-        threading.Thread(target=self.loop, daemon=True).start()
-        return self
-
-    def loop(self):
-        while True:
-            data, peer = self.sock.recvfrom(65536)
-            if data == b"end of the echo":
-                return
-            self.sock.sendto(data, peer)
-
-    def __exit__(self, *_):
-        self.sock.sendto(b"end of the echo", ("127.0.0.1", self.port))
-
-
 class Wisp(suite.SuiteCase):
     rules = RULES
     seconds = 300
@@ -95,7 +72,7 @@ class Wisp(suite.SuiteCase):
         if not os.path.isdir(module):
             raise unittest.SkipTest("no npm package @mercuryworkshop/wisp-js")
         refused = targets.closed_port()
-        with targets.Echo() as tcp, Echo() as udp, refused:
+        with targets.Echo() as tcp, targets.UdpEcho() as udp, refused:
             done = subprocess.run(
                 ["node", os.path.join(HERE, "wisp_client.mjs"),
                  os.path.join(module, "dist", "wisp-client.cjs"), self.url() + query, str(version),
@@ -210,7 +187,7 @@ class Wisp(suite.SuiteCase):
             self.assertEqual(client.recv_close()[0], 1009)
 
     def test_counts_on_record(self):
-        with targets.Echo() as tcp, Echo() as udp, self.suite.connect("/wisp/") as client:
+        with targets.Echo() as tcp, targets.UdpEcho() as udp, self.suite.connect("/wisp/") as client:
             client.recv()
             client.send(connect(1, "127.0.0.1", tcp.port))
             client.send(packet(DATA, 1, b"x" * 300))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Node and its `ws` package, which the test set-up installs into the build tree;
+"""Node and packages of npm, which the test set-up installs into the build tree;
 NODE_PATH names another place (make distcheck has a build tree of its own)."""
 
 import os
@@ -15,9 +15,15 @@ def environment():
     return dict(os.environ, NODE_PATH=MODULES)
 
 
+def need(*packages):
+    """Skip where one of these is not installed."""
+    for package in packages:
+        if not os.path.isdir(os.path.join(MODULES, package)):
+            raise unittest.SkipTest("no npm package %s in %s" % (package, MODULES))
+
+
 def need_ws():
-    """Skip where there is no Node, or no ws (`npm install --prefix BUILD ws`)."""
+    """Skip where there is no Node, or no ws."""
     if not shutil.which("node"):
         raise unittest.SkipTest("no node")
-    if not os.path.isdir(os.path.join(MODULES, "ws")):
-        raise unittest.SkipTest("no npm package ws in " + MODULES)
+    need("ws")

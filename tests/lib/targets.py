@@ -218,6 +218,27 @@ class Resetter(Target):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+class UdpEcho:
+    """Sends datagrams back to where they came from."""
+
+    def __enter__(self):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        threading.Thread(target=self.loop, daemon=True).start()
+        return self
+
+    def loop(self):
+        while True:
+            data, peer = self.sock.recvfrom(65536)
+            if data == b"end of the echo":
+                return
+            self.sock.sendto(data, peer)
+
+    def __exit__(self, *_):
+        self.sock.sendto(b"end of the echo", ("127.0.0.1", self.port))
+
+
 class Blackhole:
     """An address that answers no SYN: a listener whose queue is full."""
 
@@ -259,6 +280,9 @@ def closed_port(address="127.0.0.1"):
     return sock
 
 
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+
 def http_page(pages, posts):
     """serve function of a minimal web server: GET from pages, POST bodies into posts."""
     def serve(sock, seen):
@@ -282,8 +306,9 @@ def http_page(pages, posts):
             page = pages(path) if callable(pages) else pages.get(path)
         status = b"404 Not Found" if page is None else b"200 OK"
         page = page or b""
-        sock.sendall(b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\n"
-                     b"Connection: close\r\n\r\n%s" % (status, len(page), page))
+        kind = TYPES.get(os.path.splitext(path)[1], "text/html").encode()
+        sock.sendall(b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
+                     b"Connection: close\r\n\r\n%s" % (status, kind, len(page), page))
     return serve
 
 
