@@ -14,6 +14,7 @@ E2E_TESTS = \
 	tests/e2e/test_netproxy.py \
 	tests/e2e/test_wisp.py \
 	tests/e2e/test_wisp_browser.py \
+	tests/e2e/test_v86.py \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_limits.py \
@@ -28,6 +29,7 @@ TESTS += $(E2E_TESTS)
 endif
 EXTRA_DIST += $(E2E_TESTS) \
 	tests/e2e/netproxy_client.mjs \
+	tests/e2e/v86_guest.mjs \
 	tests/e2e/wisp_browser.html \
 	tests/e2e/wisp_client.mjs \
 	tests/wisp/cases.py \
