@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_frames.py \
 	tests/e2e/test_raw.py \
 	tests/e2e/test_udp.py \
+	tests/e2e/test_udp_clients.py \
 	tests/e2e/test_netproxy.py \
 	tests/e2e/test_wisp.py \
 	tests/e2e/test_wisp_browser.py \
@@ -29,6 +30,7 @@ TESTS += $(E2E_TESTS)
 endif
 EXTRA_DIST += $(E2E_TESTS) \
 	tests/e2e/netproxy_client.mjs \
+	tests/e2e/udp_client.mjs \
 	tests/e2e/v86_guest.mjs \
 	tests/e2e/wisp_browser.html \
 	tests/e2e/wisp_client.mjs \

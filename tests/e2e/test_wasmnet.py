@@ -13,6 +13,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import netns
 import suite
 import tap
 import targets
@@ -336,6 +337,65 @@ class Wasmnet(suite.SuiteCase):
                 self.assertEqual(talk.ask("resolve", 1, name="nowhere.invalid")["ev"],
                                  "error")
                 self.assertEqual(talk.ask("resolve", 1, name="127.1")["ev"], "error")
+
+
+@tap.needs_root
+class Captured(suite.SuiteCase):
+    """Frames of the client of wasmnet, as it was seen to write them; to the very addresses,
+    which are in a network of the test's own."""
+
+    ID_1, ID_2, ID_3 = "0000000000000001", "0000000000000002", "0000000000000003"
+    CONNECT = "01 " + ID_1 + " 0050 6578616d706c652e636f6d"        # example.com:80
+    SEND = "04 " + ID_1 + " 00ff"
+    CLOSE = "05 " + ID_1
+    CONNECT_UDP = "06 " + ID_2 + " 0035 382e382e382e38"            # 8.8.8.8:53
+    SEND_TO = "07 " + ID_2 + " 14e9 0007 392e392e392e39 010203"    # 9.9.9.9:5353
+    RESOLVE = "08 " + ID_3 + " 78"                                 # x
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pair = netns.Pair(datagrams=[("8.8.8.8", 53), ("9.9.9.9", 5353)]).__enter__()
+        try:
+            cls.suite = suite.Suite(suite.policy({"open": suite.grant(
+                [to("example.com:80"), to("x:80"), to("8.8.8.8:53", ["udp"]),
+                 to("9.9.9.9:5353", ["udp"])])}, dialects=["wasmnet"]))
+            hosts = os.path.join(cls.suite.directory, "hosts")
+            with open(hosts, "w") as file:
+                file.write("8.8.4.4 example.com\n8.8.4.5 x\n")
+            cls.suite.prefix = ["unshare", "-m", "sh", "-c",
+                                'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+            cls.suite.start()
+        except BaseException:
+            cls.pair.__exit__()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.pair.__exit__()
+
+    def ask(self, ws, frame, answer):
+        """Send a frame; the answer, in hex without blanks, is a pattern."""
+        ws.send(bytes.fromhex(frame))
+        opcode, payload = ws.recv()
+        self.assertEqual(opcode, wsclient.BINARY)
+        self.assertRegex(payload.hex(), "^" + answer.replace(" ", "") + "$")
+
+    def test_replay(self):
+        near = "[0-9a-f]{4}"
+        with self.suite.connect("/wasmnet") as ws:
+            self.assertIsNone(ws.answer.header("sec-websocket-protocol"))
+            self.ask(ws, self.CONNECT, "81 " + self.ID_1)
+            self.ask(ws, self.SEND, "82 " + self.ID_1 + " 00ff")
+            self.ask(ws, self.CONNECT_UDP, "8a " + self.ID_2 + near)
+            self.ask(ws, self.SEND_TO, "88 " + self.ID_2 + " 14e9 0007 392e392e392e39 010203")
+            self.ask(ws, self.SEND.replace(self.ID_1, self.ID_2),
+                     "88 " + self.ID_2 + " 0035 0007 382e382e382e38 00ff")
+            self.ask(ws, self.RESOLVE, "89 " + self.ID_3 + b'["8.8.4.5"]'.hex())
+            self.ask(ws, self.CLOSE, "85 " + self.ID_1)
+            self.ask(ws, self.CLOSE.replace(self.ID_1, self.ID_2), "85 " + self.ID_2)
+            self.assertEqual(ws.finish()[0], 1000)
+        self.assertEqual(self.pair.arrived, [("8.8.4.4", 80)])
 
 
 if __name__ == "__main__":

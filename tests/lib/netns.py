@@ -6,6 +6,8 @@ or private, arrives here and nowhere else, and is seen:
 
     with netns.Pair() as pair, suite.Suite(...) as one: ...
     pair.arrived  ->  [("8.8.8.8", 80), ...]
+
+It listens on some ports of all addresses; datagrams it sends back for some addresses.
 """
 
 import contextlib
@@ -49,8 +51,9 @@ class Catcher(targets.Echo):
 
 
 class Pair:
-    def __init__(self, ports=(80,)):
+    def __init__(self, ports=(80,), datagrams=()):
         self.ports = ports
+        self.datagrams = datagrams  # (address, port)
         self.arrived = []
         self.stack = contextlib.ExitStack()
 
@@ -87,6 +90,8 @@ class Pair:
         for port in self.ports:
             for address in ("0.0.0.0", "::"):
                 self.stack.enter_context(Catcher(self.arrived, address, port))
+        for address, port in self.datagrams:
+            self.stack.enter_context(targets.UdpEcho(address, port))
 
     def make_inner(self):
         ip("link", "set", "lo", "up")

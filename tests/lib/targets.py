@@ -221,9 +221,12 @@ class Resetter(Target):
 class UdpEcho:
     """Sends datagrams back to where they came from."""
 
+    def __init__(self, address="127.0.0.1", port=0):
+        self.address, self.port = address, port
+
     def __enter__(self):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock.bind((self.address, self.port))
         self.port = self.sock.getsockname()[1]
         threading.Thread(target=self.loop, daemon=True).start()
         return self
@@ -236,7 +239,7 @@ class UdpEcho:
             self.sock.sendto(data, peer)
 
     def __exit__(self, *_):
-        self.sock.sendto(b"end of the echo", ("127.0.0.1", self.port))
+        self.sock.sendto(b"end of the echo", (self.address, self.port))
 
 
 class Blackhole:
