@@ -341,8 +341,7 @@ class Wasmnet(suite.SuiteCase):
 
 @tap.needs_root
 class Captured(suite.SuiteCase):
-    """Frames of the client of wasmnet, as it was seen to write them; to the very addresses,
-    which are in a network of the test's own."""
+    """Frames of wasmnet's client, as captured, to the addresses in them: on a network of ours."""
 
     ID_1, ID_2, ID_3 = "0000000000000001", "0000000000000002", "0000000000000003"
     CONNECT = "01 " + ID_1 + " 0050 6578616d706c652e636f6d"        # example.com:80
@@ -382,18 +381,17 @@ class Captured(suite.SuiteCase):
         self.assertRegex(payload.hex(), "^" + answer.replace(" ", "") + "$")
 
     def test_replay(self):
-        near = "[0-9a-f]{4}"
         with self.suite.connect("/wasmnet") as ws:
             self.assertIsNone(ws.answer.header("sec-websocket-protocol"))
             self.ask(ws, self.CONNECT, "81 " + self.ID_1)
             self.ask(ws, self.SEND, "82 " + self.ID_1 + " 00ff")
-            self.ask(ws, self.CONNECT_UDP, "8a " + self.ID_2 + near)
+            self.ask(ws, self.CONNECT_UDP, "8a " + self.ID_2 + "[0-9a-f]{4}")
             self.ask(ws, self.SEND_TO, "88 " + self.ID_2 + " 14e9 0007 392e392e392e39 010203")
             self.ask(ws, self.SEND.replace(self.ID_1, self.ID_2),
                      "88 " + self.ID_2 + " 0035 0007 382e382e382e38 00ff")
             self.ask(ws, self.RESOLVE, "89 " + self.ID_3 + b'["8.8.4.5"]'.hex())
-            self.ask(ws, self.CLOSE, "85 " + self.ID_1)
-            self.ask(ws, self.CLOSE.replace(self.ID_1, self.ID_2), "85 " + self.ID_2)
+            for id in (self.ID_1, self.ID_2):
+                self.ask(ws, self.CLOSE.replace(self.ID_1, id), "85 " + id)
             self.assertEqual(ws.finish()[0], 1000)
         self.assertEqual(self.pair.arrived, [("8.8.4.4", 80)])
 

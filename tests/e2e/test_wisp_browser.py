@@ -9,6 +9,7 @@ turns the check off: what it trusts is built in, as DER in its WebAssembly. The 
 with one of these certificates exchanged, and is otherwise as it comes from npm.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -27,6 +28,7 @@ import tlstarget
 from suite import to
 
 BOTH = ("tcp", "udp")
+IN_PROTOCOL = "auth." + base64.urlsafe_b64encode(suite.TOKEN.encode()).decode().rstrip("=")
 SIZE = 300000
 PAGE = targets.pattern(5, 400001)
 FILES = {
@@ -102,8 +104,10 @@ class Page(unittest.TestCase):
                 auth=suite.tokens(suite.TOKEN), origins=[origin], explain=True)},
                 dialects=["wisp"])
             one = stack.enter_context(suite.Suite(rules))
+            plain = "ws://%s:%d/wisp/" % one.address
             pages["/config"] = json.dumps({
-                "wisp": "ws://%s:%d/wisp/?token=%s&/" % (*one.address, suite.TOKEN),
+                "wisp": plain + "?token=%s&/" % suite.TOKEN,
+                "plain": plain, "protocol": IN_PROTOCOL,
                 "https": "https://localhost:%d" % self.https.port, "known": known,
                 "tls": tls.port, "tcp": tcp.port, "udp": udp.port, "size": SIZE,
                 "ca": authority.pem}).encode()
