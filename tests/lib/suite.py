@@ -308,9 +308,11 @@ class Suite:
         return sorted(found, key=started)
 
     def pid(self, role):
-        found = self.processes(role)
-        assert len(found) == 1, "%s: %s" % (role, found)
-        return found[0]
+        """The one process of that role: a child that was forked just now still has its name."""
+        def one():
+            found = self.processes(role)
+            return found if len(found) == 1 else None
+        return wait_for(one, what="one process " + role)[0]
 
     def workers(self):
         """{pid: its seccomp filters}: a session has one more than its template."""
