@@ -17,6 +17,7 @@ E2E_TESTS = \
 	tests/e2e/test_wisp_browser.py \
 	tests/e2e/test_v86.py \
 	tests/e2e/test_wasmnet.py \
+	tests/e2e/test_inbound.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_faults.py \

@@ -126,7 +126,7 @@ class Listen(unittest.TestCase):
             self.assertEqual([r["protocol"] for r in ends], [LISTEN_BIT, INBOUND_BIT])
             self.assertEqual((ends[1]["bytes_up"], ends[1]["bytes_down"]), (9, 12))
 
-    def test_who_may_come(self):
+    def test_105_who_may_come(self):
         """The peer is judged; who may not come is on record, and uses up nothing."""
         rules = policy(self.low, self.low, ["127.0.0.2/32"], connects_per_minute=2, channels=2)
         with brokerbox.Broker(rules) as b:
@@ -144,6 +144,27 @@ class Listen(unittest.TestCase):
             b.pump(until=lambda: len(b.of(session, "refused")) == 6)
             self.assertEqual(self.refusals(b, session)[-1], "channels-limit")
 
+    def test_105_a_range_of_all_opens_no_special_block(self):
+        with brokerbox.Broker(policy(self.low, self.low, ["0.0.0.0/0", "::/0"])) as b:
+            session = b.session()
+            self.listening(b, session, self.low)
+            self.assertEqual(self.come(self.low).recv(1), b"")
+            b.pump(until=lambda: b.of(session, "refused"))
+            refused = b.of(session, "refused")[0]
+            self.assertEqual((refused["reason"], refused["rule"]), ("special-address", "loopback"))
+
+    def test_ipv6(self):
+        with brokerbox.Broker(policy(self.low, self.low + 1, ["::1/128"], address="::1")) as b:
+            session = b.session()
+            name, _ = self.ask(b, session, self.low, host="::1")
+            self.assertEqual(name, "LISTENING")
+            client = socket.create_connection(("::1", self.low), 10)
+            self.addCleanup(client.close)
+            _, server = self.taken(b, session)
+            self.assertEqual(server.getpeername(), client.getsockname())
+            self.assertEqual([r["rule"] for r in b.of(session, "granted")],
+                             ["listen [::1]:%d-%d" % (self.low, self.low + 1), "from ::1/128"])
+
     def test_connects_are_limited(self):
         with brokerbox.Broker(policy(self.low, self.low, connects_per_minute=3)) as b:
             session = b.session()
@@ -155,7 +176,7 @@ class Listen(unittest.TestCase):
             b.pump(until=lambda: b.of(session, "refused"))
             self.assertEqual(self.refusals(b, session), ["connects-limit"])
 
-    def test_where_nobody_listens(self):
+    def test_105_where_nobody_listens(self):
         taken = socket.create_server(("127.0.0.1", self.low + 1))
         self.addCleanup(taken.close)
         with brokerbox.Broker(policy(self.low, self.low + 2)) as b:
@@ -208,7 +229,7 @@ class Listen(unittest.TestCase):
                                           kind=brokerbox.RESOLVE))
             self.assertEqual(self.answer(b, session)[0], "REFUSED")
 
-    def test_a_crowd(self):
+    def test_105_a_crowd(self):
         """More than are taken at once: all come, in time."""
         with brokerbox.Broker(policy(self.low, self.low, connects_per_minute=0)) as b:
             session = b.session()
