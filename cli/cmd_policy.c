@@ -27,7 +27,7 @@ static const char usage[] =
 	"       sockward policy compile FILE -o IMAGE\n"
 	"       sockward policy explain --grant GRANT --to HOST:PORT[/PROTOCOL]\n"
 	"                               [--resolved ADDRESS] FILE\n"
-	"       sockward policy import --from wasmnet FILE\n"
+	"       sockward policy import --from wasmnet|webnetstack FILE\n"
 	"\n"
 	"  check     tell what is wrong with a policy, with file, line and column\n"
 	"  compile   make the image that the broker loads\n"
@@ -269,15 +269,17 @@ import(const struct options *options)
 	int status;
 	size_t size;
 	char *text;
+	const char *file;
+	bool manifest = options->from && strcmp(options->from, "webnetstack") == 0;
 
-	if (!options->from || strcmp(options->from, "wasmnet") != 0)
-		return usage_wrong("import needs --from wasmnet", "");
+	if (!manifest && (!options->from || strcmp(options->from, "wasmnet") != 0))
+		return usage_wrong("import needs --from wasmnet, or --from webnetstack", "");
 	text = read_file(options->file, &size);
 	if (!text)
 		return EXIT_BAD;
-	status = import_wasmnet(text, size,
-				strcmp(options->file, "-") ? options->file : "standard input",
-				stdout, stderr);
+	file = strcmp(options->file, "-") ? options->file : "standard input";
+	status = manifest ? import_webnetstack(text, size, file, stdout, stderr)
+			  : import_wasmnet(text, size, file, stdout, stderr);
 	free(text);
 	return status < 0 ? EXIT_BAD : EXIT_GOOD;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "policy/host.h"
+#include "ipc/words.h"
 #include "policy/import-parts.h"
 #include "policy/text.h"
 
@@ -85,7 +86,8 @@ add(struct import *import, const struct entry *entry, const char *before, const 
 		not_carried(import, entry, "it is too long: a rule here has at most 127 bytes");
 		return;
 	}
-	*rule = (struct import_rule){.deny = entry->deny, .from = entry->from->at.line};
+	*rule = (struct import_rule){
+		.deny = entry->deny, .from = entry->from->at.line, .protocols = PROTOCOLS};
 	memcpy(rule->to, pattern, strlen(pattern) + 1);
 	import->n++;
 }

@@ -6,13 +6,8 @@
 
 #define BYTES_PER_MBIT 125000ULL
 
-struct writer {
-	FILE *out;
-	unsigned int line; /* that is written now */
-};
-
-static void
-put(struct writer *w, const char *text)
+void
+import_put(struct import_writer *w, const char *text)
 {
 	fputs(text, w->out);
 	for (; *text; text++)
@@ -20,11 +15,26 @@ put(struct writer *w, const char *text)
 }
 
 static void
-put_rules(struct writer *w, struct import *import, bool deny)
+put_protocols(struct import_writer *w, const struct import_rule *rule)
+{
+	static const char *const words[] = {"\"tcp\"", "\"udp\"", "\"tls\""};
+	bool first = true;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (!(rule->protocols & 1U << i))
+			continue;
+		import_put(w, first ? "" : ", ");
+		import_put(w, words[i]);
+		first = false;
+	}
+}
+
+void
+import_put_rules(struct import_writer *w, struct import *import, bool deny)
 {
 	bool first = true;
 
-	put(w, deny ? "      \"deny\": [" : "      \"allow\": [");
+	import_put(w, deny ? "      \"deny\": [" : "      \"allow\": [");
 	for (size_t i = 0; i < import->n; i++) {
 		struct import_rule *rule = &import->rules[i];
 
@@ -33,19 +43,22 @@ put_rules(struct writer *w, struct import *import, bool deny)
 		rule->line = 0;
 		if (rule->left_out)
 			continue;
-		put(w, first ? "\n" : ",\n");
+		import_put(w, first ? "\n" : ",\n");
 		first = false;
 		rule->line = w->line;
 		/* Patterns hold nothing that JSON escapes. */
-		put(w, "        { \"to\": \"");
-		put(w, rule->to);
-		put(w, deny ? "\" }" : "\", \"protocols\": [\"tcp\", \"udp\", \"tls\"] }");
+		import_put(w, "        { \"to\": \"");
+		import_put(w, rule->to);
+		import_put(w, deny ? "\"" : "\", \"protocols\": [");
+		if (!deny)
+			put_protocols(w, rule);
+		import_put(w, deny ? " }" : rule->is_private ? "], \"private\": true }" : "] }");
 	}
-	put(w, first ? "],\n" : "\n      ],\n");
+	import_put(w, first ? "],\n" : "\n      ],\n");
 }
 
 static void
-put_listen(struct writer *w, const struct import *import)
+put_listen(struct import_writer *w, const struct import *import)
 {
 	char text[32];
 
@@ -55,13 +68,13 @@ put_listen(struct writer *w, const struct import *import)
 		snprintf(text, sizeof(text), "%u", import->bind_low);
 	else
 		snprintf(text, sizeof(text), "%u-%u", import->bind_low, import->bind_high);
-	put(w, "      \"listen\": { \"address\": \"127.0.0.1\", \"ports\": \"");
-	put(w, text);
-	put(w, "\", \"from\": [\"127.0.0.0/8\"], \"most\": 4 },\n");
+	import_put(w, "      \"listen\": { \"address\": \"127.0.0.1\", \"ports\": \"");
+	import_put(w, text);
+	import_put(w, "\", \"from\": [\"127.0.0.0/8\"], \"most\": 4 },\n");
 }
 
 static void
-put_limits(struct writer *w, const struct import *import)
+put_limits(struct import_writer *w, const struct import *import)
 {
 	char text[512];
 
@@ -77,7 +90,7 @@ put_limits(struct writer *w, const struct import *import)
 		 "      }\n",
 		 import->channels, (unsigned long long)(import->mbps * BYTES_PER_MBIT * 60),
 		 (unsigned long long)(import->mbps * BYTES_PER_MBIT), import->connect_timeout_s);
-	put(w, text);
+	import_put(w, text);
 }
 
 char *
@@ -85,11 +98,13 @@ import_write(struct import *import)
 {
 	char *text = NULL;
 	size_t size;
-	struct writer w = {open_memstream(&text, &size), 1};
+	struct import_writer w = {open_memstream(&text, &size), 1};
 
 	if (!w.out)
 		return NULL;
-	put(&w, "// A policy for sockward, made of one for wasmnet by `sockward policy import'.\n"
+	import_put(
+		&w,
+		"// A policy for sockward, made of one for wasmnet by `sockward policy import'.\n"
 		"// What it said on standard error tells what is not the same.\n"
 		"{\n"
 		"  \"version\": 1,\n"
@@ -99,13 +114,13 @@ import_write(struct import *import)
 		"    \"wasmnet\": {\n"
 		"      \"auth\": \"none\",\n"
 		"      \"origins\": [\"none\"],\n");
-	put_rules(&w, import, false);
-	put_rules(&w, import, true);
+	import_put_rules(&w, import, false);
+	import_put_rules(&w, import, true);
 	put_listen(&w, import);
 	put_limits(&w, import);
-	put(&w, "    }\n"
-		"  }\n"
-		"}\n");
+	import_put(&w, "    }\n"
+		       "  }\n"
+		       "}\n");
 	if (ferror(w.out) | fclose(w.out)) {
 		free(text);
 		return NULL;

@@ -200,6 +200,10 @@ leave_out(struct import *import, const struct report *report)
 		struct import_rule *rule = rule_at(import, entry->at.line);
 		struct place from = {rule ? rule->from : 0, 1};
 
+		if (entry->at.line == import->token.line)
+			from = import->token.from;
+		else if (entry->at.line == import->origins.line)
+			from = import->origins.from;
 		if (entry->note || (rule && rule->left_out))
 			continue;
 		if (!rule || (rule->deny && !strstr(entry->text, "is shadowed"))) {
@@ -211,13 +215,13 @@ leave_out(struct import *import, const struct report *report)
 	}
 }
 
-/* Writes until the policy is sound: each round has fewer rules. */
-static char *
-write_sound(struct import *import)
+/* Each round has fewer rules. */
+char *
+import_sound(struct import *import)
 {
 	for (;;) {
 		struct report report = {0};
-		char *text = import_write(import);
+		char *text = import->write(import);
 		struct policy_source *source = NULL;
 
 		if (!text) {
@@ -345,7 +349,8 @@ import_wasmnet(const char *text, size_t size, const char *file, FILE *out, FILE 
 	if (import->failed)
 		goto out;
 	read_bind_ports(import);
-	policy = write_sound(import);
+	import->write = import_write;
+	policy = import_sound(import);
 	if (!policy)
 		goto out;
 	tell_all(import);

@@ -21,4 +21,11 @@
  */
 int import_wasmnet(const char *text, size_t size, const char *file, FILE *out, FILE *notes);
 
+/**
+ * import_webnetstack() - the same for webnetstack's manifest, which is JSON.
+ *
+ * Returns 0, or -1 when it is not understood, or has no token, or one that everybody knows.
+ */
+int import_webnetstack(const char *text, size_t size, const char *file, FILE *out, FILE *notes);
+
 #endif

@@ -26,7 +26,7 @@ POLICY_SOURCES = \
 	policy/compile.c policy/compile.h \
 	policy/explain.c policy/explain.h \
 	policy/import.c policy/import.h policy/import-parts.h \
-	policy/import-rules.c policy/import-write.c \
+	policy/import-rules.c policy/import-write.c policy/import-manifest.c \
 	policy/import-toml.c policy/import-toml.h
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = $(POLICY_SOURCES)

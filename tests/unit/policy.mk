@@ -9,7 +9,8 @@ policy_scripts = \
 	tests/policy/blocks.py \
 	tests/policy/cases.py \
 	tests/policy/command.py \
-	tests/policy/import.py
+	tests/policy/import.py \
+	tests/policy/manifest.py
 policy_replays = \
 	tests/fuzz/replay_image \
 	tests/fuzz/replay_policy
