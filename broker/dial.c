@@ -172,7 +172,7 @@ void
 dial_next(struct stream *stream)
 {
 	const struct image_grant *grant = stream->session->grant;
-	uint64_t last = stream->since_ms + (grant ? grant->connect_timeout_ms : 0);
+	uint64_t last = stream->since_ms + (grant ? grant->terms.connect_timeout_ms : 0);
 	bool begun = false;
 
 	while (!begun && stream->dialled < stream->n && broker.now < last)

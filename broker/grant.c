@@ -54,10 +54,7 @@ refuse(struct session *session, enum reason reason)
 void
 grant_stored(struct session *session)
 {
-	const struct image_grant *grant = session->grant;
-	struct ipc_granted granted = {{MSG_GRANTED},        grant->channels,
-				      grant->message_bytes, grant->connect_timeout_ms,
-				      grant->near,          grant->port_high};
+	struct ipc_granted granted = {{MSG_GRANTED}, 0, session->grant->terms};
 
 	if (session_tell(session, &granted, sizeof(granted), -1) < 0)
 		return;

@@ -110,11 +110,11 @@ limits(const struct session *session)
 	if (broker.peers[IPC_AUDITOR].state != IPC_OPEN)
 		return REASON_AUDITOR_LOST;
 	account_now(account);
-	if (session->busy > grant->channels)
+	if (session->busy > grant->terms.channels)
 		return REASON_CHANNELS_LIMIT;
 	if (grant->connects_per_minute && account->connects++ >= grant->connects_per_minute)
 		return REASON_CONNECTS_LIMIT;
-	if (grant->bytes_per_minute && account->bytes > grant->bytes_per_minute)
+	if (grant->terms.bytes_per_minute && account->bytes > grant->terms.bytes_per_minute)
 		return REASON_BYTES_LIMIT;
 	return REASON_NONE;
 }
@@ -231,7 +231,7 @@ look_up(struct stream *stream)
 
 	memcpy(lookup.grant, record->grant, IPC_GRANT);
 	memcpy(lookup.host, record->host, IPC_HOST);
-	stream->due = stream->since_ms + stream->session->grant->connect_timeout_ms;
+	stream->due = stream->since_ms + stream->session->grant->terms.connect_timeout_ms;
 	if (n > 253 || record->host[n] || record->host[n - 1] == '.')
 		return REASON_NAME_INVALID;
 	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)

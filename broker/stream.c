@@ -43,15 +43,20 @@ look(struct stream *stream)
 	return info;
 }
 
-/* A stream that is broken is reset, with no end before it, which also clears the counts. */
+/*
+ * A stream that is broken is reset, with no end before it, which also clears the counts.
+ * A datagram socket would hear everybody then: it is left to hear itself alone.
+ */
 static void
 reset(struct stream *stream)
 {
-	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof(to);
 
 	(void)look(stream);
-	if (stream->record.protocol != PROTOCOL_UDP) /* which would hear everybody then */
-		(void)connect(stream->fd, &nobody, sizeof(nobody));
+	if (stream->record.protocol == PROTOCOL_UDP)
+		(void)getsockname(stream->fd, (struct sockaddr *)&to, &size);
+	(void)connect(stream->fd, (struct sockaddr *)&to, size);
 }
 
 void
@@ -72,14 +77,15 @@ stream_watch(struct stream *stream)
 		idle = info.tcpi_last_data_sent;
 	if (now->bytes_down && info.tcpi_last_data_recv < idle)
 		idle = info.tcpi_last_data_recv;
-	if (grant->bytes_per_minute && stream->session->account->bytes > grant->bytes_per_minute)
+	if (grant->terms.bytes_per_minute &&
+	    stream->session->account->bytes > grant->terms.bytes_per_minute)
 		stream_cut(stream, REASON_BYTES_LIMIT, true);
-	else if (grant->idle_timeout_ms && idle >= grant->idle_timeout_ms)
+	else if (grant->terms.idle_timeout_ms && idle >= grant->terms.idle_timeout_ms)
 		stream_cut(stream, REASON_IDLE, false);
-	else if (grant->bytes_per_minute)
+	else if (grant->terms.bytes_per_minute)
 		stream->due = broker.now + CHECK_MS;
-	else if (grant->idle_timeout_ms)
-		stream->due = broker.now + grant->idle_timeout_ms - idle;
+	else if (grant->terms.idle_timeout_ms)
+		stream->due = broker.now + grant->terms.idle_timeout_ms - idle;
 }
 
 /* It is free when all is acknowledged, or soon. */
@@ -130,12 +136,11 @@ stream_done(struct peer *peer, const union ipc_any *any)
 
 	if (!stream)
 		return; /* it was cut while END was on its way */
-	stream->record.counts.claimed_bytes_in = end->claimed_up;
-	stream->record.counts.claimed_bytes_out = end->claimed_down;
+	stream->record.claims = *end;
 	far = (FIN_TAKEN | 1U << CLOSED) & 1U << look(stream).tcpi_state;
 	/* CONNECT_FAILED: it broke on the client's side. */
 	shut(stream, far ? REASON_PEER_CLOSED : REASON_CLIENT_CLOSED,
-	     end->reason == REASON_CONNECT_FAILED);
+	     end->claimed_reason == REASON_CONNECT_FAILED);
 	stream_linger(stream);
 }
 
@@ -147,7 +152,7 @@ stream_end(struct stream *stream, enum reason reason, bool abort)
 	dial_stop(stream);
 	if (stream->state >= STREAM_RECORDED) {
 		/* First dead for every copy of it, then counted, then free. */
-		if (abort)
+		if (abort || stream->record.protocol == PROTOCOL_UDP)
 			reset(stream);
 		(void)shutdown(stream->fd, SHUT_RDWR);
 		(void)look(stream);

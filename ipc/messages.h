@@ -149,6 +149,19 @@ struct ipc_limits {
 	uint32_t pad;
 };
 
+/* What a worker is told of its grant, and keeps to. Part of the policy's image too. */
+struct ipc_terms {
+	uint32_t channels;
+	uint32_t message_bytes;        /* longest WebSocket message that the client may send */
+	uint32_t connect_timeout_ms;   /* also for what a worker does before a stream can be used */
+	uint32_t idle_timeout_ms;      /* 0: not limited, as below */
+	uint32_t datagrams_per_minute; /* UDP, both ways, of a session */
+	uint32_t port_high;
+	struct ipc_addr near; /* where it may listen, with the lowest port; or family 0 */
+	uint32_t pad;
+	uint64_t bytes_per_minute; /* both ways, of a subject; of datagrams: of a session */
+};
+
 /* The broker's greeting, sent again whenever something of it changes. */
 struct ipc_hello_ok {
 	struct ipc_head head;
@@ -242,14 +255,16 @@ struct ipc_open {
 	char host[IPC_HOST]; /* a name as an A-label; empty for a number */
 };
 
-/* The worker is done with a stream. */
+/* The worker is done with a stream. Claims, all but which one. */
 struct ipc_end {
 	struct ipc_head head;
 	uint32_t stream;
-	uint32_t reason; /* claimed */
-	uint32_t pad;
+	uint32_t claimed_reason;
+	uint32_t claimed_dropped; /* UDP: datagrams that did not go out, or not on to the client */
 	uint64_t claimed_up;
 	uint64_t claimed_down;
+	uint64_t claimed_datagrams_up; /* UDP */
+	uint64_t claimed_datagrams_down;
 };
 
 /* The worker's last word on its session: claims, stored as such. */
@@ -265,11 +280,8 @@ struct ipc_counts {
 
 struct ipc_granted {
 	struct ipc_head head;
-	uint32_t channels;
-	uint32_t message_bytes;      /* longest WebSocket message that the client may send */
-	uint32_t connect_timeout_ms; /* for what a worker does before a stream can be used */
-	struct ipc_addr near;        /* where it may listen, with the lowest port; or family 0 */
-	uint32_t port_high;
+	uint32_t pad;
+	struct ipc_terms terms;
 };
 
 /*
@@ -342,7 +354,7 @@ struct ipc_verdict {
 	struct ipc_head head;
 	uint32_t
 		reason; /* NONE, HOST, DIALECT, ORIGIN, TOKEN_MISSING, TOKEN_WRONG, TOKEN_EXPIRED */
-	uint64_t session; /* as in VERIFY */
+	uint64_t session;    /* as in VERIFY */
 	uint64_t lifetime_s; /* for so long the token holds; 0: for ever */
 	char grant[IPC_GRANT];
 	char subject[IPC_SUBJECT]; /* empty for a client without a token */

@@ -37,7 +37,8 @@ struct ipc_record {
 	uint32_t retransmits;
 	uint64_t bytes_up; /* kernel counts: to the far end, and from it */
 	uint64_t bytes_down;
-	struct ipc_counts counts;   /* claimed: by END of a stream, by COUNTS of a session */
+	struct ipc_end claims;      /* by END of a stream */
+	struct ipc_counts counts;   /* claimed by COUNTS of a session */
 	struct ipc_session_end end; /* of a session, from the listener */
 	uint32_t streams;           /* granted in this session */
 	char host[IPC_HOST];        /* of a stream: as asked; of a session: claimed Host */

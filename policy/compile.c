@@ -60,10 +60,10 @@ put_listen(struct image_rule *rules, uint32_t *used, struct image_grant *out,
 		  listen->port_high);
 	for (size_t i = 0; i < listen->n_from; i++)
 		put_range(&rules[(*used)++], &listen->from[i], PROTOCOL_INBOUND, 1, UINT16_MAX);
-	out->near.family = listen->address.family;
-	out->near.port = listen->port_low;
-	memcpy(out->near.ip, listen->address.ip, sizeof(out->near.ip));
-	out->port_high = listen->port_high;
+	out->terms.near.family = listen->address.family;
+	out->terms.near.port = listen->port_low;
+	memcpy(out->terms.near.ip, listen->address.ip, sizeof(out->terms.near.ip));
+	out->terms.port_high = listen->port_high;
 }
 
 /* In place, in zeroed memory, so that what pads the struct is zero too. */
@@ -73,13 +73,14 @@ put_grant(struct image_grant *out, const struct source_grant *grant)
 	(void)ipc_text_set(out->name, sizeof(out->name), grant->name);
 	out->explain = grant->explain;
 	out->sessions = grant->sessions;
-	out->channels = grant->channels;
+	out->terms.channels = grant->channels;
 	out->connects_per_minute = grant->connects_per_minute;
-	out->bytes_per_minute = grant->bytes_per_minute;
+	out->terms.datagrams_per_minute = grant->datagrams_per_minute;
+	out->terms.bytes_per_minute = grant->bytes_per_minute;
 	out->bytes_per_second = grant->bytes_per_second;
-	out->message_bytes = grant->message_bytes;
-	out->connect_timeout_ms = grant->connect_timeout_ms;
-	out->idle_timeout_ms = grant->idle_timeout_ms;
+	out->terms.message_bytes = grant->message_bytes;
+	out->terms.connect_timeout_ms = grant->connect_timeout_ms;
+	out->terms.idle_timeout_ms = grant->idle_timeout_ms;
 	out->session_timeout_ms = grant->session_timeout_ms;
 }
 

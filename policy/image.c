@@ -20,8 +20,9 @@ static bool
 grant_sound(const struct image_grant *g, uint32_t rules)
 {
 	return ipc_text_ok(g->name, IPC_GRANT) && (uint64_t)g->rules.at + g->rules.n <= rules &&
-	       g->denies <= g->rules.n && g->explain <= 1 && g->sessions > 0 && g->channels > 0 &&
-	       g->channels <= IMAGE_CHANNELS && g->message_bytes > 0 && g->connect_timeout_ms > 0;
+	       g->denies <= g->rules.n && g->explain <= 1 && g->sessions > 0 &&
+	       g->terms.channels > 0 && g->terms.channels <= IMAGE_CHANNELS &&
+	       g->terms.message_bytes > 0 && g->terms.connect_timeout_ms > 0;
 }
 
 static bool

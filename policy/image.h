@@ -45,17 +45,11 @@ struct image_grant {
 	uint32_t denies;
 	uint32_t explain; /* 1: the client is told the true reason of a refusal */
 	uint32_t sessions;
-	uint32_t channels;
 	uint32_t connects_per_minute; /* 0: not limited, as below */
 	uint32_t listeners;           /* of one session at most */
-	uint64_t bytes_per_minute;    /* both directions summed, per subject */
-	uint64_t bytes_per_second;    /* pacing of what is sent to destinations, per stream */
-	uint32_t message_bytes;
-	uint32_t connect_timeout_ms;
-	uint32_t idle_timeout_ms;
 	uint32_t session_timeout_ms;
-	struct ipc_addr near; /* where it listens, with the lowest port, as its rule has it */
-	uint32_t port_high;
+	uint64_t bytes_per_second; /* pacing of what is sent to destinations, per stream */
+	struct ipc_terms terms;    /* its near end is what its rule has */
 };
 
 enum rule_kind {

@@ -39,6 +39,8 @@ static const struct limit grant_limits[] = {
 	{"channels", COUNT, FIELD(source_grant, channels), 1, IMAGE_CHANNELS, 8, false},
 	{"connects_per_minute", COUNT, FIELD(source_grant, connects_per_minute), 1, 1000000, 30,
 	 true},
+	{"datagrams_per_minute", COUNT, FIELD(source_grant, datagrams_per_minute), 1, 100000000,
+	 60000, true},
 	{"bytes_per_minute", BYTES, FIELD(source_grant, bytes_per_minute), 1, KIB << 40,
 	 KIB *KIB * 10, true},
 	{"bytes_per_second", BYTES, FIELD(source_grant, bytes_per_second), KIB, KIB << 40, 0, true},

@@ -47,14 +47,14 @@ granted(struct session *s, const struct ipc_granted *message)
 		session_broker_lost(s);
 		return;
 	}
-	s->granted = *message;
+	s->granted = message->terms;
 	s->next_port = (uint32_t)s->now_ms; /* so that not all begin with the same one */
 	s->state = IPC_OPEN;
 	if (streams_start(s) < 0) {
 		session_no_memory(s);
 		return;
 	}
-	ws_release(&s->ws, message->message_bytes);
+	ws_release(&s->ws, message->terms.message_bytes);
 	if (s->ws.state == WS_OPEN)
 		s->dialect->granted(s);
 }

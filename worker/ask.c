@@ -85,9 +85,13 @@ ask_end(struct session *s, struct stream *stream)
 	const struct ipc_end end = {
 		.head = {MSG_END},
 		.stream = stream->id,
-		.reason = stream->reason,
+		.claimed_reason = stream->reason,
+		.claimed_dropped =
+			(uint32_t)(stream->dropped < UINT32_MAX ? stream->dropped : UINT32_MAX),
 		.claimed_up = stream->claimed_up,
 		.claimed_down = stream->claimed_down,
+		.claimed_datagrams_up = stream->datagrams_up,
+		.claimed_datagrams_down = stream->datagrams_down,
 	};
 
 	stream->unsent = s->channel_blocked || !say(s, &end, sizeof(end));
@@ -102,7 +106,7 @@ say_returned(struct session *s)
 		const struct ipc_end end = {
 			.head = {MSG_END},
 			.stream = s->returned[s->n_returned - 1],
-			.reason = REASON_CONNECT_FAILED,
+			.claimed_reason = REASON_CONNECT_FAILED,
 		};
 
 		if (say(s, &end, sizeof(end)))

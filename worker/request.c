@@ -8,6 +8,7 @@
 #include "worker/session.h"
 #include "worker/streams.h"
 
+#define MINUTE_MS   60000
 #define PORTS_TRIED 16 /* of the grant's, before `any' is refused */
 
 /*
@@ -121,6 +122,23 @@ request_next_port(struct session *s, struct stream *stream)
 	return true;
 }
 
+bool
+session_datagram(struct session *s, size_t n)
+{
+	const struct ipc_terms *most = &s->granted;
+
+	if (s->now_ms - s->minute_ms >= MINUTE_MS) {
+		s->minute_ms = s->now_ms;
+		s->minute_bytes = s->minute_datagrams = 0;
+	}
+	if ((most->datagrams_per_minute && s->minute_datagrams >= most->datagrams_per_minute) ||
+	    (most->bytes_per_minute && s->minute_bytes + n > most->bytes_per_minute))
+		return false;
+	s->minute_datagrams++;
+	s->minute_bytes += n;
+	return true;
+}
+
 int
 session_push(struct session *s, struct stream *stream, const void *bytes, size_t n)
 {
@@ -128,6 +146,10 @@ session_push(struct session *s, struct stream *stream, const void *bytes, size_t
 		if (n > STREAM_DATAGRAM_MOST) {
 			errno = EMSGSIZE;
 			return -1;
+		}
+		if (!session_datagram(s, n)) {
+			stream->dropped++;
+			return 0;
 		}
 	} else if (n > stream->up.most - stream->up.length) {
 		errno = ENOBUFS;

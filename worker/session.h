@@ -54,14 +54,17 @@ struct session {
 	const struct dialect_ops *dialect; /* NULL before the request is understood */
 	void *mine;                        /* the dialect's state */
 
-	struct ipc_granted granted; /* what the grant allows; for dialects to read */
-	struct names names;         /* addresses that it was told */
+	struct ipc_terms granted; /* what the grant allows; for dialects to read */
+	struct names names;       /* addresses that it was told */
 	struct stream *streams;
 	uint32_t slots;
-	uint32_t used;                    /* slots beyond it are free */
-	uint32_t generation;              /* makes tags of used slots differ */
-	bool listened;                    /* it has asked to listen: connections may cross an END */
-	uint32_t next_port;               /* of the grant's, that is tried when any will do */
+	uint32_t used;         /* slots beyond it are free */
+	uint32_t generation;   /* makes tags of used slots differ */
+	bool listened;         /* it has asked to listen: connections may cross an END */
+	uint32_t next_port;    /* of the grant's, that is tried when any will do */
+	uint64_t minute_ms;    /* when the minute of the next two began */
+	uint64_t minute_bytes; /* of datagrams */
+	uint32_t minute_datagrams;
 	uint32_t returned[SESSION_SPARE]; /* ids of accepted connections that nobody takes ... */
 	uint32_t n_returned;              /* ... whose END waits for the channel */
 	uint8_t piece[SESSION_PIECE];
@@ -150,6 +153,14 @@ struct stream *session_resolve(struct session *s, const char *host, void *owner)
  * which has no socket here, or NULL when all slots are taken.
  */
 struct stream *session_listen(struct session *s, const struct ipc_addr *near, void *owner);
+
+/**
+ * session_datagram() - is there room for one more in this minute?
+ * @n: its bytes.
+ *
+ * Returns true when it is within the limits of the grant, and counts it then.
+ */
+bool session_datagram(struct session *s, size_t n);
 
 /**
  * request_next_port() - a port was taken: ask for another one, if any will do.

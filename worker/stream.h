@@ -60,7 +60,9 @@ struct stream {
 	uint8_t ports;         /* that may still be tried, when any will do */
 	struct ipc_addr peer;  /* its far end, once it is open; family 0 when it listens */
 	struct ipc_addr local; /* its near end, once it is open or listens */
-	uint64_t dropped;   /* UDP: datagrams that did not go out, and errors of the peer's side */
+	uint64_t dropped; /* UDP: datagrams that did not go out, or on; errors of the peer's side */
+	uint64_t datagrams_up; /* UDP: that went out, and that came */
+	uint64_t datagrams_down;
 	uint32_t datagrams; /* UDP: how many wait in up, each behind its length */
 	uint32_t beside;    /* UDP: tag of the stream whose near port it shall share; 0: none */
 	struct buffer up;   /* waits to be written */

@@ -19,6 +19,7 @@ full(struct stream *s, const uint8_t *bytes, size_t n, uint64_t now_ms)
 	for (int i = 0; i < TRIES; i++) {
 		if (write(s->fd, bytes, n) >= 0) {
 			s->claimed_up += n;
+			s->datagrams_up++;
 			s->progress_ms = now_ms;
 			return false;
 		}
@@ -99,6 +100,7 @@ stream_read_datagram(struct stream *s, void *bytes, size_t size, size_t *n, uint
 		}
 		if (got >= 0) {
 			s->claimed_down += (uint64_t)got;
+			s->datagrams_down++;
 			s->progress_ms = now_ms;
 			*n = (size_t)got;
 			/* One that was shut down is still heard: a peer that floods has no say. */

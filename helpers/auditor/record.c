@@ -161,8 +161,14 @@ put_stream_end(struct writer *writer, const struct ipc_record *record)
 		writer_number(writer, "bytes_up", record->bytes_up);
 		writer_number(writer, "bytes_down", record->bytes_down);
 	}
-	writer_number(writer, "claimed_up", record->counts.claimed_bytes_in);
-	writer_number(writer, "claimed_down", record->counts.claimed_bytes_out);
+	writer_number(writer, "claimed_up", record->claims.claimed_up);
+	writer_number(writer, "claimed_down", record->claims.claimed_down);
+	if (record->protocol == PROTOCOL_UDP) {
+		writer_number(writer, "claimed_datagrams_up", record->claims.claimed_datagrams_up);
+		writer_number(writer, "claimed_datagrams_down",
+			      record->claims.claimed_datagrams_down);
+		writer_number(writer, "claimed_dropped", record->claims.claimed_dropped);
+	}
 	put_some(writer, "rtt_us", record->rtt_us);
 	put_some(writer, "retransmits", record->retransmits);
 }

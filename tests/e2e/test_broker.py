@@ -409,7 +409,9 @@ class HandOver(unittest.TestCase):
             late = socket.socket(fileno=fds[0])
             self.addCleanup(late.close)
             self.assertNotEqual(late.getsockname()[1], first.getsockname()[1])
-            self.assertRaises(OSError, first.send, b"dead")  # and so is every copy
+            self.assertRaises(OSError, first.send, b"dead")  # and so is every copy, and deaf
+            one.sendto(b"late", first.getsockname())
+            self.assertRaises(BlockingIOError, first.recv, 100)
             self.assertEqual(b.of(session, "stream-end")[0]["protocol"], brokerbox.UDP)
             second.send(b"lives")
             self.assertEqual(two.recv(100), b"lives")

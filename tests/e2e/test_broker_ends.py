@@ -90,7 +90,7 @@ class Ends(unittest.TestCase):
             b.ends[session].send(counts)
             b.finish(session)
             end = b.of(session, "session-end")[0]
-            self.assertEqual((end["claimed_http"], end["claimed_up"]), (400, 7))
+            self.assertEqual((end["claimed_http"], end["claimed_bytes_in"]), (400, 7))
 
     def test_236_the_brokers_end_is_the_end_of_its_sessions_on_record(self):
         with brokerbox.Broker(policy()) as b:

@@ -134,6 +134,26 @@ class Datagrams(suite.SuiteCase):
         granted = self.suite.wait_record("granted", local_port=near)
         self.assertEqual(granted["rule"], "127.0.0.1:*")
 
+    def test_a_minute_has_its_limit(self):
+        """Both ways together; what is beyond it is dropped, and the stream lives on."""
+        with self.limited() as one, Echo() as echo:
+            with one.connect("/udp-relay/127.0.0.1") as client:
+                for data in (b"1", b"22", b"333"):
+                    self.assertEqual(self.ask(client, 77, echo.port, data)[2], data)
+                client.send(packet(77, echo.port, b"beyond"))
+                client.send(packet(77, echo.port, b"beyond"))
+                client.finish()
+            end = one.wait_record("stream-end", protocol="udp")
+            self.assertEqual(len(echo.seen), 3)
+        self.assertEqual({key: end[key] for key in end if key.startswith("claimed_")}, {
+            "claimed_up": 6, "claimed_down": 6, "claimed_datagrams_up": 3,
+            "claimed_datagrams_down": 3, "claimed_dropped": 2})
+
+    def limited(self):
+        return suite.Suite(suite.policy({"open": suite.grant(
+            [suite.to("127.0.0.1:*", ["udp"])], limits={"datagrams_per_minute": 6})},
+            dialects=["udp-relay"]))
+
     def test_text_is_a_violation(self):
         with self.relay() as client:
             client.send_text("hello")

@@ -71,7 +71,7 @@ serve(struct others *o)
 			&buffer.any, &got));
 	if (buffer.any.head.type == MSG_AUTH) {
 		const struct ipc_granted granted = {
-			.head = {MSG_GRANTED}, .channels = 8, .message_bytes = 100000};
+			.head = {MSG_GRANTED}, .terms = {.channels = 8, .message_bytes = 100000}};
 
 		(void)ipc_post(o->broker, &granted, sizeof(granted));
 	} else if (buffer.any.head.type == MSG_OPEN) {

@@ -105,7 +105,7 @@ wrong_channel(struct hostile *h)
 static void
 wrong_way(struct hostile *h)
 {
-	struct ipc_granted granted = {.head = {MSG_GRANTED}, .channels = 1000};
+	struct ipc_granted granted = {.head = {MSG_GRANTED}, .terms = {.channels = 1000}};
 
 	send_wrong(h, &granted, sizeof(granted));
 }

@@ -63,7 +63,7 @@ def open_raw(addr, name, tag=1, protocol=1, kind=CONNECT, beside=0):
 
 
 def end(stream):
-    return struct.pack("=IIIIQQ", number_of("END"), stream, 0, 0, 0, 0)
+    return struct.pack("=IIIIQQQQ", number_of("END"), stream, *[0] * 6)
 
 
 def session_open(number, client="127.0.0.1"):

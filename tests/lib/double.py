@@ -41,7 +41,7 @@ def plain(name):
 
 
 def granted(channels=8, message_bytes=1 << 20, connect_ms=30000):
-    return struct.pack("=IIII24x", TYPES["GRANTED"], channels, message_bytes, connect_ms)
+    return struct.pack("=IIIII44x", TYPES["GRANTED"], 0, channels, message_bytes, connect_ms)
 
 
 def opened(tag, stream, port):

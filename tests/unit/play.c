@@ -193,7 +193,9 @@ void
 play_grant(struct play *p, uint32_t channels, uint32_t message_bytes)
 {
 	const struct ipc_granted granted = {
-		.head = {MSG_GRANTED}, .channels = channels, .message_bytes = message_bytes};
+		.head = {MSG_GRANTED},
+		.terms = {.channels = channels, .message_bytes = message_bytes},
+	};
 
 	play_post(p, &granted, sizeof(granted), 0);
 }

@@ -119,8 +119,7 @@ inside_start(struct inside *in, uint32_t channels)
 	s->dialect = &in->dialect;
 	s->mine = in;
 	s->state = IPC_OPEN;
-	s->granted = (struct ipc_granted){
-		.head = {MSG_GRANTED}, .channels = channels, .message_bytes = 1U << 20};
+	s->granted = (struct ipc_terms){.channels = channels, .message_bytes = 1U << 20};
 	ws_start(&s->ws, s->client, &reader);
 	assert_int_equal(ws_upgrade(&s->ws, "", 0, "", 0), 0);
 	ws_release(&s->ws, 1U << 20);
@@ -251,7 +250,7 @@ inside_expect_end(struct inside *in, uint32_t stream, uint32_t reason, uint64_t 
 
 	inside_take(in, MSG_END, &buffer);
 	assert_int_equal(buffer.any.END_body.stream, stream);
-	assert_int_equal(buffer.any.END_body.reason, reason);
+	assert_int_equal(buffer.any.END_body.claimed_reason, reason);
 	assert_int_equal(buffer.any.END_body.claimed_up, up);
 	assert_int_equal(buffer.any.END_body.claimed_down, down);
 }

@@ -117,7 +117,7 @@ test_good(void **state)
 	assert_int_equal(policy.grants[1].rules.n, 0);
 	assert_true(policy.grants[1].explain);
 	assert_int_equal(policy.grants[0].sessions, 100);
-	assert_int_equal(policy.grants[0].bytes_per_minute, 10 << 20);
+	assert_int_equal(policy.grants[0].terms.bytes_per_minute, 10 << 20);
 	use(&policy);
 }
 
@@ -329,9 +329,9 @@ test_grant_fields(void **state)
 		GRANT(name[IPC_GRANT - 1], 'x'),
 		GRANT(rules.at, 8), GRANT(rules.n, 8), GRANT(rules.at, 0xffffffff),
 		GRANT(rules.n, 0xffffffff), GRANT(denies, 8), GRANT(denies, 0xffffffff), GRANT(explain, 2),
-		GRANT(sessions, 0), GRANT(channels, 0),
-		GRANT(channels, IMAGE_CHANNELS + 1), GRANT(message_bytes, 0),
-		GRANT(connect_timeout_ms, 0),
+		GRANT(sessions, 0), GRANT(terms.channels, 0),
+		GRANT(terms.channels, IMAGE_CHANNELS + 1), GRANT(terms.message_bytes, 0),
+		GRANT(terms.connect_timeout_ms, 0),
 	};
 	/* clang-format on */
 

@@ -26,7 +26,7 @@ expect_broken(struct play *p, bool broken)
 
 	play_take(p, MSG_END, &buffer);
 	assert_int_equal(buffer.any.END_body.stream, 77);
-	assert_int_equal(buffer.any.END_body.reason == REASON_CONNECT_FAILED, broken);
+	assert_int_equal(buffer.any.END_body.claimed_reason == REASON_CONNECT_FAILED, broken);
 }
 
 /* A session with 5 bytes of an upload on their way. */

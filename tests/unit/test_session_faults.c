@@ -197,8 +197,8 @@ static void
 test_nonsense_of_the_broker(void **state)
 {
 	static const struct ipc_plain client = {{MSG_CLIENT}};
-	static const struct ipc_granted granted = {
-		.head = {MSG_GRANTED}, .channels = 1, .message_bytes = MIB};
+	static const struct ipc_granted granted = {.head = {MSG_GRANTED},
+						   .terms = {.channels = 1, .message_bytes = MIB}};
 	static const struct ipc_opened opened = {.head = {MSG_OPENED}, .tag = 1, .stream = 1};
 	static const struct ipc_refused refused = {.head = {MSG_REFUSED}, .tag = 1};
 	static const struct ipc_drain drain = {{MSG_DRAIN}, 0, 0, 0};

@@ -85,7 +85,7 @@ takes_end(struct play *p, uint32_t stream, uint32_t reason)
 
 	play_take(p, MSG_END, &buffer);
 	assert_int_equal(buffer.any.END_body.stream, stream);
-	assert_int_equal(buffer.any.END_body.reason, reason);
+	assert_int_equal(buffer.any.END_body.claimed_reason, reason);
 }
 
 static void

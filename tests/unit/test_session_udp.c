@@ -43,6 +43,43 @@ test_request(void **state)
 	assert_string_equal(buffer.any.OPEN_body.host, "");
 }
 
+/* Both ways together, in a minute; what is beyond is dropped and counted. */
+static void
+test_a_minute_has_its_limits(void **state)
+{
+	struct inside *in = *state;
+	struct stream *stream = inside_udp(in, "a");
+	struct ipc_buffer buffer;
+	int peer;
+
+	inside_take(in, MSG_OPEN, &buffer);
+	in->s->granted.datagrams_per_minute = 4;
+	in->s->granted.bytes_per_minute = 10;
+	peer = inside_opened(in, buffer.any.OPEN_body.tag, 1, 0);
+	assert_int_equal(session_push(in->s, stream, "one", 3), 0);
+	play_write(peer, "two", 3);
+	inside_told(in, "a opened, a data 3, ");
+	assert_int_equal(session_push(in->s, stream, "12345", 5), 0); /* the bytes' limit */
+	assert_int_equal(stream->dropped, 1);
+	assert_int_equal(session_push(in->s, stream, "1234", 4), 0);
+	assert_int_equal(session_push(in->s, stream, "", 0), 0);
+	assert_int_equal(stream->dropped, 1);
+	assert_int_equal(session_push(in->s, stream, "", 0), 0); /* the datagrams' limit */
+	assert_int_equal(stream->dropped, 2);
+	assert_int_equal(send(peer, "", 0, 0), 0);
+	inside_told(in, "");
+	assert_int_equal(stream->dropped, 3);
+	inside_reads(peer, "one", 3);
+	inside_reads(peer, "1234", 4);
+	inside_reads(peer, "", 0);
+	nothing_more(peer);
+	in->s->now_ms += 60000;
+	assert_int_equal(session_push(in->s, stream, "five5", 5), 0);
+	inside_reads(peer, "five5", 5);
+	assert_int_equal(stream->datagrams_up, 4);
+	close(peer);
+}
+
 static void
 test_borders_up(void **state)
 {
@@ -240,9 +277,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(request),       TEST(borders_up),      TEST(borders_down),
-		TEST(too_long_down), TEST(queue_in_number), TEST(queue_in_bytes),
-		TEST(order),         TEST(refused_by_icmp),
+		TEST(request),         TEST(a_minute_has_its_limits),
+		TEST(borders_up),      TEST(borders_down),
+		TEST(too_long_down),   TEST(queue_in_number),
+		TEST(queue_in_bytes),  TEST(order),
+		TEST(refused_by_icmp),
 	};
 
 	return cmocka_run_group_tests_name("session_udp", tests, NULL, NULL);

@@ -40,7 +40,7 @@ test_life_of_a_stream(void **state)
 	close(peer);
 	play_take(&p, MSG_END, &buffer);
 	assert_int_equal(buffer.any.END_body.stream, 1);
-	assert_int_equal(buffer.any.END_body.reason, REASON_CLIENT_CLOSED);
+	assert_int_equal(buffer.any.END_body.claimed_reason, REASON_CLIENT_CLOSED);
 	wisp_send(&p, 2, 0x04030201, "late", 4);
 	wisp_send(&p, 4, 0x04030201, "\2", 1);
 	wisp_send(&p, 3, 0x04030201, BYTES("\0\0\0\0"));
