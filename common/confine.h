@@ -36,9 +36,11 @@ struct confinement {
 void confine(const struct confinement *wanted);
 
 /**
- * confine_read() - for confinement.files: read, write nothing, run nothing. The
- * resolver reads /etc.
+ * confine_read() - for confinement.files: what the resolver reads, and nothing else.
  * @rules: a Landlock ruleset. Ends the program on failure.
+ *
+ * Files below /etc, /run and /usr/lib/systemd, where /etc/resolv.conf may lead to, and
+ * /dev/urandom. No directory is listed, nothing written, nothing run.
  */
 void confine_read(int rules);
 

@@ -5,8 +5,11 @@ helpers_libhelpers_a_SOURCES = helpers/serve.c helpers/serve.h
 
 noinst_LIBRARIES += helpers/resolver/libresolver.a
 helpers_resolver_libresolver_a_SOURCES = \
+	helpers/resolver/cache.c helpers/resolver/cache.h \
+	helpers/resolver/dns.c helpers/resolver/dns.h \
 	helpers/resolver/lookup.c helpers/resolver/lookup.h \
 	helpers/resolver/queue.c helpers/resolver/queue.h
+helpers_resolver_libresolver_a_CFLAGS = $(AM_CFLAGS) $(CARES_CFLAGS)
 
 noinst_LIBRARIES += helpers/authenticator/libauthenticator.a
 helpers_authenticator_libauthenticator_a_SOURCES = \
@@ -43,7 +46,7 @@ pkglibexec_PROGRAMS += \
 helpers_resolver_sockward_resolver_SOURCES = helpers/resolver/main.c
 helpers_resolver_sockward_resolver_LDADD = \
 	helpers/resolver/libresolver.a helpers/libhelpers.a \
-	policy/libpolicyhost.a ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterresolver.a
+	policy/libpolicyhost.a ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterresolver.a $(CARES_LIBS)
 
 helpers_authenticator_sockward_authenticator_SOURCES = helpers/authenticator/main.c
 helpers_authenticator_sockward_authenticator_LDADD = \

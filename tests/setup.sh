@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC2034 # both are used where this is sourced
 BUILD_PACKAGES=(build-essential automake autoconf pkg-config libseccomp-dev libcap-ng-dev
-	libwslay-dev libjson-c-dev nettle-dev libidn2-dev libcmocka-dev python3)
+	libwslay-dev libjson-c-dev nettle-dev libidn2-dev libc-ares-dev libcmocka-dev python3)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(python3-websockets websockify iproute2 procps mandoc valgrind openssl)
 

@@ -2,21 +2,12 @@
 /*
  * One lookup, in a process of its own that is forked for it: what hangs or is
  * taken over by an answer of the network holds one name, has one pipe to speak
- * into, and is gone at its deadline.
+ * into, and is gone at its deadline. What it says, it says for one grant.
  */
 #ifndef SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
 #define SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
 
-#include <stdint.h>
-
-#include "ipc/messages.h"
-
-/* What the child writes, once, into its pipe. */
-struct lookup_result {
-	uint32_t reason; /* NONE, NAME_UNKNOWN, NAME_FAILED */
-	uint32_t count;
-	struct ipc_addr addrs[IPC_ADDRESSES];
-};
+#include "helpers/resolver/dns.h"
 
 /**
  * lookup_prepare() - what is done once for all lookups, before confine().
@@ -35,14 +26,5 @@ void lookup_prepare(void);
  * one struct lookup_result, or its end alone. Or -1 with errno.
  */
 int lookup_start(const char *name, unsigned int deadline_ms);
-
-/**
- * lookup_name() - what the process does: getaddrinfo(3), without search domains.
- * @result: set.
- *
- * Addresses keep the order of getaddrinfo(3); duplicates are removed; those beyond
- * IPC_ADDRESSES are left out.
- */
-void lookup_name(const char *name, struct lookup_result *result);
 
 #endif

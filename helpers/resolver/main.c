@@ -4,36 +4,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
+#include <sys/mman.h>
 
 #include "common/confine.h"
 #include "common/fds.h"
 #include "common/log.h"
 #include "helpers/resolver/queue.h"
 
-static struct resolver process;
+static struct resolver *process;
 
 static int
 on_message(struct serve_client *client, const union ipc_any *any)
 {
-	return queue_message(&process, client, any);
+	return queue_message(process, client, any);
 }
 
 static void
 on_gone(struct serve_client *client)
 {
-	queue_gone(&process, client);
+	queue_gone(process, client);
 }
 
 static void
 on_turn(void)
 {
-	queue_turn(&process);
+	queue_turn(process);
 }
 
 static int
 wait_ms(void)
 {
-	return queue_wait_ms(&process);
+	return queue_wait_ms(process);
+}
+
+/* A lookup's process does not get what others asked and were answered: it is not in it. */
+static void
+take_memory(void)
+{
+	void *memory = mmap(NULL, sizeof(*process), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || madvise(memory, sizeof(*process), MADV_DONTFORK) < 0)
+		fail_start("cannot take memory");
+	process = memory;
 }
 
 static noreturn void
@@ -62,25 +75,26 @@ main(int argc, char **argv)
 	int listening;
 	int c;
 
+	take_memory();
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (c != 'u')
 			usage(c == 'h' ? 0 : 2);
-		process.serve.broker_uid = serve_uid(optarg);
+		process->serve.broker_uid = serve_uid(optarg);
 	}
 	if (optind != argc)
 		usage(2);
 	listening = serve_socket("resolver", NULL);
-	process.serve.channel = IPC_RESOLVER;
-	process.serve.greeting = IPC_OPEN;
-	process.serve.message = on_message;
-	process.serve.gone = on_gone;
-	process.serve.turn = on_turn;
-	process.serve.wait_ms = wait_ms;
-	queue_start(&process);
+	process->serve.channel = IPC_RESOLVER;
+	process->serve.greeting = IPC_OPEN;
+	process->serve.message = on_message;
+	process->serve.gone = on_gone;
+	process->serve.turn = on_turn;
+	process->serve.wait_ms = wait_ms;
+	queue_start(process);
 	lookup_prepare();
-	serve_open(&process.serve, listening);
+	serve_open(&process->serve, listening);
 	fds_notify("READY=1");
 	confine(&wanted);
-	serve_run(&process.serve);
+	serve_run(&process->serve);
 	return 0;
 }

@@ -26,10 +26,21 @@ queue_start(struct resolver *resolver)
 }
 
 static void
-answered(struct resolver *resolver, struct query *query, uint32_t reason)
+answered(struct resolver *resolver, struct query *query, const struct ipc_addresses *found)
 {
-	query->answer.reason = reason;
+	query->answer.reason = found->reason;
+	query->answer.count = found->count;
+	query->answer.ttl_s = found->ttl_s;
+	memcpy(query->answer.addrs, found->addrs, sizeof(found->addrs));
 	TAILQ_INSERT_TAIL(&resolver->answered, query, next);
+}
+
+static void
+failed(struct resolver *resolver, struct query *query)
+{
+	const struct ipc_addresses nothing = {.reason = REASON_NAME_FAILED};
+
+	answered(resolver, query, &nothing);
 }
 
 static void
@@ -40,7 +51,33 @@ lookup_end(struct lookup *lookup)
 	lookup->query = NULL;
 }
 
-/* The process may say anything: what it says is judged, and copied field by field. */
+static bool
+same(const struct query *a, const struct query *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->grant, b->grant) == 0;
+}
+
+/* The answer is for all that wait for it. */
+static void
+settle(struct resolver *resolver, struct lookup *lookup, const struct ipc_addresses *found)
+{
+	struct query *first = lookup->query, *next;
+
+	for (struct query *query = TAILQ_FIRST(&resolver->waiting); query; query = next) {
+		next = TAILQ_NEXT(query, next);
+		if (!same(query, first))
+			continue;
+		TAILQ_REMOVE(&resolver->waiting, query, next);
+		answered(resolver, query, found);
+	}
+	answered(resolver, first, found);
+	lookup->query = NULL;
+}
+
+/*
+ * The process may say anything: what it says is judged, and copied field by field. Its
+ * time is brought between bounds by cache_put().
+ */
 static uint32_t
 read_result(const struct lookup_result *result, ssize_t n, struct ipc_addresses *answer)
 {
@@ -61,6 +98,7 @@ read_result(const struct lookup_result *result, ssize_t n, struct ipc_addresses 
 		memcpy(to->ip, from->ip, from->family == 4 ? 4 : 16);
 	}
 	answer->count = result->count;
+	answer->ttl_s = result->ttl_s;
 	return REASON_NONE;
 }
 
@@ -69,23 +107,22 @@ lookup_ready(struct serve_watch *watch)
 {
 	struct lookup *lookup =
 		(struct lookup *)(void *)((char *)watch - offsetof(struct lookup, watch));
-	struct ipc_addresses *answer;
+	struct ipc_addresses found = {0};
 	struct lookup_result result;
-	struct query *query = lookup->query;
+	const struct query *query = lookup->query;
 	ssize_t n = read(watch->fd, &result, sizeof(result));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (query) {
-		uint32_t reason;
+		uint32_t reason = read_result(&result, n, &found);
 
-		answer = &query->answer;
-		reason = read_result(&result, n, answer);
-		if (reason != REASON_NONE) {
-			answer->count = 0;
-			memset(answer->addrs, 0, sizeof(answer->addrs));
-		}
-		answered(lookup->resolver, query, reason);
+		if (reason == REASON_NONE)
+			cache_put(&lookup->resolver->cache, query->grant, query->name,
+				  serve_now_ms(), &found);
+		else
+			found = (struct ipc_addresses){.reason = reason};
+		settle(lookup->resolver, lookup, &found);
 	}
 	lookup_end(lookup);
 }
@@ -112,20 +149,24 @@ start(struct resolver *resolver, struct lookup *lookup, struct query *query, uin
 	(void)fail("cannot start a lookup");
 	if (lookup->watch.fd >= 0)
 		lookup_end(lookup);
-	answered(resolver, query, REASON_NAME_FAILED);
+	failed(resolver, query);
 }
 
+/* For the lookup of the same, or for one of its session's. */
 static bool
-has_its_share(const struct resolver *resolver, const struct query *query)
+must_wait(const struct resolver *resolver, const struct query *query)
 {
 	unsigned int under_way = 0;
 
 	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
 		const struct query *other = resolver->lookups[i].query;
 
-		if (other && other->client == query->client &&
-		    other->answer.session == query->answer.session)
-			under_way++;
+		if (!other)
+			continue;
+		if (same(other, query))
+			return true;
+		under_way += other->client == query->client &&
+			     other->answer.session == query->answer.session;
 	}
 	return under_way >= SESSION_MOST;
 }
@@ -139,7 +180,7 @@ start_waiting(struct resolver *resolver, uint64_t now)
 	for (struct query *query = TAILQ_FIRST(&resolver->waiting);
 	     query && (lookup = idle(resolver)); query = next) {
 		next = TAILQ_NEXT(query, next);
-		if (query->client && has_its_share(resolver, query))
+		if (query->client && must_wait(resolver, query))
 			continue;
 		TAILQ_REMOVE(&resolver->waiting, query, next);
 		if (!query->client)
@@ -152,20 +193,19 @@ start_waiting(struct resolver *resolver, uint64_t now)
 static void
 expire(struct resolver *resolver, uint64_t now)
 {
+	const struct ipc_addresses nothing = {.reason = REASON_NAME_FAILED};
 	struct query *query;
 
 	while ((query = TAILQ_FIRST(&resolver->waiting)) && query->deadline <= now) {
 		TAILQ_REMOVE(&resolver->waiting, query, next);
-		answered(resolver, query, REASON_NAME_FAILED);
+		failed(resolver, query);
 	}
 	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
 		struct lookup *lookup = &resolver->lookups[i];
 
 		/* Its process has the same deadline from the kernel, and frees its place. */
-		if (lookup->query && lookup->query->deadline <= now) {
-			answered(resolver, lookup->query, REASON_NAME_FAILED);
-			lookup->query = NULL;
-		}
+		if (lookup->query && lookup->query->deadline <= now)
+			settle(resolver, lookup, &nothing);
 	}
 }
 
@@ -217,22 +257,26 @@ int
 queue_message(struct resolver *resolver, struct serve_client *client, const union ipc_any *any)
 {
 	const struct ipc_lookup *asked = &any->LOOKUP_body;
-	struct ipc_addresses answer = {
-		.head = {MSG_ADDRESSES}, .tag = asked->tag, .ttl_s = TTL_S};
+	struct ipc_addresses answer = {.head = {MSG_ADDRESSES}, .tag = asked->tag};
 	struct query *query = TAILQ_FIRST(&resolver->free);
 	struct ipc_addr number;
 	char name[IPC_HOST];
 
 	answer.session = asked->session;
+	if (!ipc_text_ok(asked->grant, sizeof(asked->grant)))
+		return -1;
 	if (!ipc_text_ok(asked->host, sizeof(asked->host)) ||
 	    policy_host(asked->host, name, &number) != HOST_NAME)
 		return answer_now(client, &answer, REASON_NAME_INVALID);
+	if (cache_get(&resolver->cache, asked->grant, name, serve_now_ms(), &answer))
+		return answer_now(client, &answer, REASON_NONE);
 	if (!query || waiting_of(resolver, asked->session) >= WAITING_MOST)
 		return answer_now(client, &answer, REASON_NAME_FAILED);
 	TAILQ_REMOVE(&resolver->free, query, next);
 	query->client = client;
 	query->deadline = serve_now_ms() + DEADLINE_MS;
 	query->answer = answer;
+	memcpy(query->grant, asked->grant, sizeof(query->grant));
 	memcpy(query->name, name, sizeof(name));
 	TAILQ_INSERT_TAIL(&resolver->waiting, query, next);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The lookups that are asked for: waiting, under way, answered. Bounded in all
- * three; each is answered once, at its deadline at the latest.
+ * three; each is answered once, at its deadline at the latest. What the cache knows is
+ * answered at once; a name that one grant asks for several times is looked up once.
  */
 #ifndef SOCKWARD_HELPERS_RESOLVER_QUEUE_H
 #define SOCKWARD_HELPERS_RESOLVER_QUEUE_H
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "helpers/resolver/cache.h"
 #include "helpers/resolver/lookup.h"
 #include "helpers/serve.h"
 
@@ -17,13 +19,13 @@
 #define SESSION_MOST 4     /* of these for one session */
 #define WAITING_MOST 64    /* questions of one session that wait */
 #define DEADLINE_MS  10000 /* from question to answer */
-#define TTL_S        60    /* of an answer: getaddrinfo(3) does not tell the DNS's own */
 
 struct query {
 	TAILQ_ENTRY(query) next;
 	struct serve_client *client; /* who asked; NULL when it is gone */
 	uint64_t deadline;           /* ms */
 	struct ipc_addresses answer; /* tag and session are set from the start */
+	char grant[IPC_GRANT];
 	char name[IPC_HOST];
 };
 
@@ -33,7 +35,7 @@ TAILQ_HEAD(queries, query);
 struct lookup {
 	struct serve_watch watch; /* its pipe */
 	struct resolver *resolver;
-	struct query *query; /* NULL when it was answered at its deadline */
+	struct query *query; /* that it was started for; NULL: answered at its deadline */
 };
 
 struct resolver {
@@ -41,6 +43,7 @@ struct resolver {
 	struct queries free;
 	struct queries waiting;
 	struct queries answered; /* but not taken by its client yet */
+	struct cache cache;
 	struct lookup lookups[LOOKUPS_MOST];
 	struct query queries[QUERIES_MOST];
 };
@@ -52,6 +55,8 @@ void queue_start(struct resolver *resolver);
 
 /**
  * queue_message() - serve.message of the resolver.
+ *
+ * A LOOKUP with a malformed grant is refused.
  */
 int queue_message(struct resolver *resolver, struct serve_client *client, const union ipc_any *any);
 
@@ -64,7 +69,8 @@ void queue_gone(struct resolver *resolver, const struct serve_client *client);
  * queue_turn() - start what waits, answer what is due.
  *
  * In the order of asking, but a session that has SESSION_MOST lookups under way
- * waits for one of these while others go on.
+ * waits for one of these while others go on. A name that is being looked up for the
+ * same grant waits for that lookup's answer, whichever it is.
  */
 void queue_turn(struct resolver *resolver);
 

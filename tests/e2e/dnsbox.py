@@ -62,46 +62,75 @@ def wire_name(name):
     return b"".join(bytes([len(p)]) + p.encode() for p in name.split(".") if p) + b"\0"
 
 
-def answer_of(rdata, kind, owner=b"\xc0\x0c"):
-    return owner + struct.pack("!HHIH", kind, 1, 0, len(rdata)) + rdata
+def answer_of(rdata, kind, owner=b"\xc0\x0c", ttl=0):
+    """A record; an owner may be a name or bytes of a packet."""
+    owner = wire_name(owner) if isinstance(owner, str) else owner
+    return owner + struct.pack("!HHIH", kind, 1, ttl, len(rdata)) + rdata
+
+
+def address_records(addresses, kind, owner=b"\xc0\x0c", ttl=0):
+    """Those of them that are of that type, as records."""
+    return [answer_of(socket.inet_pton(socket.AF_INET6 if kind == AAAA else socket.AF_INET, one),
+                      kind, owner, ttl)
+            for one in addresses if (":" in one) == (kind == AAAA)]
 
 
 class Server(threading.Thread):
     """zone: {name: addresses, or a function of (query, question, type) that makes the packet,
-    or None for silence}. Names that are not there do not exist."""
+    or None for silence}; "NAME tcp" is what NAME is by TCP, "*.NAME"
+    any name one label below it. Names that are not there do not
+    exist. asked: the names, in the order of the questions, each for A and AAAA; by_tcp: those
+    that came by TCP."""
 
-    def __init__(self, zone):
+    def __init__(self, zone, ttl=0):
         super().__init__(daemon=True)
         self.zone = zone
+        self.ttl = ttl
         self.asked = []
+        self.by_tcp = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
+        self.listening = socket.create_server(("127.0.0.1", 53))
         self.start()
+        threading.Thread(target=self.run_tcp, daemon=True).start()
 
     def run(self):
         while True:
             query, peer = self.socket.recvfrom(4096)
-            name, end = name_at(query, 12)
-            kind = struct.unpack("!H", query[end:end + 2])[0]
-            self.asked.append(name)
-            packet = self.reply(query, query[12:end + 4], name, kind)
-            if packet is not None:
-                self.socket.sendto(packet, peer)
+            packet = self.answer(query)
+            for one in packet if isinstance(packet, list) else [packet]:
+                if one is not None:
+                    self.socket.sendto(one, peer)
 
-    def reply(self, query, question, name, kind):
-        if name not in self.zone:
+    def run_tcp(self):
+        while True:
+            sock, _ = self.listening.accept()
+            threading.Thread(target=self.serve_tcp, args=(sock,), daemon=True).start()
+
+    def serve_tcp(self, sock):
+        with sock, sock.makefile("rb") as file:
+            while len(head := file.read(2)) == 2:
+                packet = self.answer(file.read(struct.unpack("!H", head)[0]), tcp=True)
+                try:
+                    sock.sendall(struct.pack("!H", len(packet)) + packet)
+                except OSError:
+                    return  # it has gone
+
+    def answer(self, query, tcp=False):
+        """A packet, or None, or for UDP a list of packets."""
+        name, end = name_at(query, 12)
+        kind = struct.unpack("!H", query[end:end + 2])[0]
+        question = query[12:end + 4]
+        (self.by_tcp if tcp else self.asked).append(name)
+        key = name if name in self.zone else "*." + name.partition(".")[2]
+        if key not in self.zone:
             return self.packet(query, question, [], code=3)
-        found = self.zone[name]
+        found = self.zone.get(key + " tcp" if tcp else key, self.zone[key])
         if found is None:
             return None
         if callable(found):
             return found(query, question, kind)
-        records = []
-        for one in found:
-            family = socket.AF_INET6 if ":" in one else socket.AF_INET
-            if kind == (AAAA if ":" in one else A):
-                records.append(answer_of(socket.inet_pton(family, one), kind))
-        return self.packet(query, question, records)
+        return self.packet(query, question, address_records(found, kind, ttl=self.ttl))
 
     @staticmethod
     def packet(query, question, records, code=0):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""sockward-resolver alone: names to addresses, its bounds, bad answers; cases 119-126."""
+"""sockward-resolver alone: names to addresses, their time, its bounds, bad answers; 122-126."""
 
 import array
 import os
@@ -17,7 +17,7 @@ import ipcwire as wire
 import tap
 
 HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.9.8.7 db.internal\n" \
-        "10.9.8.8 twice.test\n10.9.8.8 twice.test\n"
+        "10.9.8.8 twice.test\n10.9.8.8 twice.test\n127.0.0.9 hosts.localhost\n"
 RESOLV = "nameserver 127.0.0.1\nsearch search.example\noptions ndots:3 timeout:30 attempts:1\n"
 NSSWITCH = "hosts: files dns\n"
 
@@ -47,6 +47,75 @@ def short(query, _question, _kind):
     return query[:2] + b"\x81"
 
 
+def wrong_question(query, question, kind):
+    """An answer to another question, before one to this."""
+    other = dnsbox.wire_name("other.test") + question[-4:]
+    return [dnsbox.Server.packet(query, other, dnsbox.address_records(["203.0.113.66"], kind)),
+            dnsbox.Server.packet(query, question, dnsbox.address_records(["203.0.113.5"], kind))]
+
+
+def hops(count, ttl=300, to="203.0.113.6"):
+    """So many CNAMEs, and then the address, of the name at the end."""
+    def make(query, question, kind):
+        names = [dnsbox.name_at(question, 0)[0]] + ["hop%d.test" % i for i in range(count)]
+        records = [dnsbox.answer_of(dnsbox.wire_name(names[i + 1]), dnsbox.CNAME, names[i], ttl)
+                   for i in range(count)]
+        records += dnsbox.address_records([to], kind, names[-1], 200)
+        return dnsbox.Server.packet(query, question, records)
+    return make
+
+
+def back(query, question, kind):
+    """A loop of two names that has an address."""
+    name = dnsbox.name_at(question, 0)[0]
+    records = [dnsbox.answer_of(dnsbox.wire_name(to), dnsbox.CNAME, of, 60)
+               for of, to in ((name, "b.test"), ("b.test", name)) * 3]
+    records += dnsbox.address_records(["203.0.113.66"], kind, name, 60)
+    return dnsbox.Server.packet(query, question, records)
+
+
+def beside(query, question, kind):
+    """A CNAME of a name that nobody asked for, and its address."""
+    records = [dnsbox.answer_of(dnsbox.wire_name("b.test"), dnsbox.CNAME, "a.test", 60)]
+    records += dnsbox.address_records(["203.0.113.66"], kind, "b.test", 60)
+    return dnsbox.Server.packet(query, question, records)
+
+
+def truncated(query, question, _kind):
+    packet = dnsbox.Server.packet(query, question, [])
+    return packet[:2] + bytes([packet[2] | 2]) + packet[3:]
+
+
+def longest(query, question, kind):
+    """64 KiB less a little, most of it records that nobody asked for."""
+    records = dnsbox.address_records(["203.0.113.7"], kind, ttl=90)
+    records += [dnsbox.answer_of(b"x" * 1000, 16)] * 64
+    return dnsbox.Server.packet(query, question, records)
+
+
+class Rotating:
+    """Another address for each question; its time to live."""
+
+    def __init__(self, ttl):
+        self.ttl = ttl
+        self.count = 0
+
+    def __call__(self, query, question, kind):
+        if kind == dnsbox.AAAA:
+            return dnsbox.Server.packet(query, question, [])
+        self.count += 1
+        records = dnsbox.address_records(["198.51.100.%d" % self.count], kind, ttl=self.ttl)
+        return dnsbox.Server.packet(query, question, records)
+
+
+def ttls(a, aaaa):
+    def make(query, question, kind):
+        ttl = aaaa if kind == dnsbox.AAAA else a
+        records = dnsbox.address_records(["203.0.113.8", "2001:db8::8"], kind, ttl=ttl)
+        return dnsbox.Server.packet(query, question, records)
+    return make
+
+
 def wrong_id(query, question, kind):
     record = dnsbox.answer_of(socket.inet_aton("203.0.113.66"), kind)
     return bytes([query[0] ^ 255]) + dnsbox.Server.packet(query, question, [record])[1:]
@@ -66,7 +135,19 @@ ZONE = {
     "count.test": lying_count,
     "short.test": short,
     "id.test": wrong_id,
-    "hang.test": None,
+    "*.hang.test": None,
+    "question.test": wrong_question,
+    "hops0.test": hops(0), "hops1.test": hops(1), "hops8.test": hops(8), "hops9.test": hops(9),
+    "hops20.test": hops(20), "hopsin.test": hops(1, to="127.0.0.1"), "hopsttl.test": hops(3, 70),
+    "back.test": back,
+    "beside.test": beside,
+    "cut.test": truncated, "cut.test tcp": ["203.0.113.9"],
+    "cuttwice.test": truncated, "cuttwice.test tcp": truncated,
+    "longest.test": truncated, "longest.test tcp": longest,
+    "x.localhost": ["203.0.113.66"], "localhost": ["203.0.113.66"], "a.onion": ["203.0.113.66"],
+    "ttl.test": ttls(300, 80), "ttlzero.test": ttls(300, 0), "ttllong.test": ttls(10 ** 6, 2 ** 31 - 1),
+    "ttlneg.test": ttls(2 ** 32 - 1, 2 ** 31),
+    "*.rotate.test": Rotating(3000), "short.rotate.test": Rotating(1),
 }
 
 
@@ -84,6 +165,19 @@ def children(pid):
     return found
 
 
+def memory_of(pid):
+    """All of its memory that can be written."""
+    found = b""
+    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as memory:
+        for line in maps:
+            where, how = line.split()[:2]
+            if how.startswith("rw"):
+                low, high = (int(text, 16) for text in where.split("-"))
+                memory.seek(low)
+                found += memory.read(high - low)
+    return found
+
+
 def setUpModule():
     global server
     try:
@@ -98,7 +192,7 @@ class Resolver(unittest.TestCase):
     def setUpClass(cls):
         cls.helper = wire.Helper("resolver", environ={
             "LOCALDOMAIN": "environment.example", "RES_OPTIONS": "ndots:9",
-            "HOSTALIASES": "/etc/hosts"}).start()
+            "HOSTALIASES": "/etc/hosts", "CARES_HOSTS": "/etc/resolv.conf"}).start()
 
     @classmethod
     def tearDownClass(cls):
@@ -114,6 +208,12 @@ class Resolver(unittest.TestCase):
         answer = wire.ask(self.channel, wire.lookup(name, tag, session))
         self.assertEqual(answer[:2], (tag, session))
         return answer[2:]
+
+    def time_of(self, name, grant="demo"):
+        """What is told beside the addresses: for how long."""
+        self.channel.send(wire.lookup(name, 7, 1, grant))
+        message = self.channel.recv(4096)
+        return wire.unpack(message)[1][2:] + struct.unpack_from("=I", message, 24)
 
     def test_sizes_of_the_messages(self):
         for name, layout in wire.HEAD.items():
@@ -179,6 +279,87 @@ class Resolver(unittest.TestCase):
                 self.assertEqual(found, [])
         self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
 
+    def test_122_chains(self):
+        for name in ("hops0.test", "hops1.test", "hops8.test"):
+            self.assertEqual(self.look(name), ("none", ["203.0.113.6"]), name)
+        for name in ("hops9.test", "hops20.test", "back.test", "beside.test"):
+            self.assertIn(self.look(name), (("name-failed", []), ("name-unknown", [])), name)
+        self.assertEqual(self.look("hopsin.test"), ("none", ["127.0.0.1"]))
+        self.assertFalse([name for name in server.asked if name.startswith("hop") and
+                          not name.startswith("hops")], "what a chain names is not asked for")
+
+    def test_123_names_that_stay_here(self):
+        del server.asked[:]
+        self.assertEqual(sorted(self.look("localhost")[1]), ["127.0.0.1", "::1"])
+        self.assertEqual(self.look("x.localhost"), ("name-unknown", []))
+        self.assertEqual(self.look("hosts.localhost"), ("none", ["127.0.0.9"]))
+        self.assertEqual(self.look("a.onion"), ("name-unknown", []))
+        self.assertEqual(server.asked, [])
+
+    def test_124_truncated(self):
+        """By TCP then, up to its longest."""
+        del server.by_tcp[:]
+        self.assertEqual(self.look("cut.test"), ("none", ["203.0.113.9"]))
+        self.assertEqual(server.by_tcp, ["cut.test"] * 2)
+        self.assertEqual(self.look("longest.test"), ("none", ["203.0.113.7"]))
+        self.assertEqual(self.look("cuttwice.test"), ("name-unknown", []))
+
+    def test_124_another_question(self):
+        self.assertEqual(self.look("question.test"), ("none", ["203.0.113.5"]))
+
+    # --- time ---------------------------------------------------------------------------
+
+    def test_the_least_of_all_times_is_told(self):
+        self.assertEqual(self.time_of("hopsttl.test"), ("none", ["203.0.113.6"], 70))
+        for name, ttl in (("ttl.test", 80), ("ttlzero.test", 5), ("ttlneg.test", 5),
+                          ("ttllong.test", 3600)):
+            reason, found, told = self.time_of(name)
+            self.assertEqual((reason, len(found), told), ("none", 2, ttl), name)
+        self.assertEqual(self.time_of("db.internal", "files"), ("none", ["10.9.8.7"], 60))
+        self.assertEqual(self.time_of("nothing.test"), ("name-unknown", [], 0))
+
+    def test_addresses_stay_for_that_time(self):
+        first = self.time_of("a.rotate.test")[1]
+        for _ in range(20):
+            reason, found, told = self.time_of("a.rotate.test")
+            self.assertEqual((reason, found), ("none", first))
+            self.assertTrue(2900 < told <= 3000, told)
+        self.assertEqual(server.asked.count("a.rotate.test"), 2, "A and AAAA")
+
+    def test_each_grant_has_its_own(self):
+        found = {grant: self.time_of("b.rotate.test", grant)[1][0] for grant in "abc"}
+        self.assertEqual(len(set(found.values())), 3)
+        self.assertEqual(server.asked.count("b.rotate.test"), 6)
+        for grant in "cab":
+            self.assertEqual(self.time_of("b.rotate.test", grant)[1], [found[grant]])
+
+    def test_addresses_change_when_it_is_over(self):
+        """The time of a TTL of 1 is 5 s and told as less and less, never as 0; then a new one."""
+        reason, first, last = self.time_of("short.rotate.test")
+        self.assertEqual((reason, last), ("none", 5))
+        found, end = first, time.monotonic() + 60
+        while found == first and time.monotonic() < end:
+            self.assertTrue(1 <= last <= 5, last)
+            time.sleep(0.1)
+            before = last
+            reason, found, last = self.time_of("short.rotate.test")
+            self.assertEqual(reason, "none")
+            self.assertTrue(last <= before or found != first, "its time was made longer")
+        self.assertNotEqual(found, first)
+        self.assertEqual((before, last), (1, 5))
+
+    def test_what_is_not_there_is_asked_for_again(self):
+        for _ in range(3):
+            self.assertEqual(self.look("absent.test"), ("name-unknown", []))
+        self.assertEqual(server.asked.count("absent.test"), 6)
+
+    def test_asked_twice_at_once(self):
+        for tag in range(40):
+            self.channel.send(wire.lookup("c.rotate.test", tag, session=tag))
+        found = {tuple(wire.unpack(self.channel.recv(4096))[1][3]) for _ in range(40)}
+        self.assertEqual(len(found), 1)
+        self.assertEqual(server.asked.count("c.rotate.test"), 2)
+
     def test_124_answers_to_nothing(self):
         """An answer with another id, or half of one, is none: the deadline ends the wait."""
         began = time.monotonic()
@@ -190,7 +371,7 @@ class Resolver(unittest.TestCase):
 
     def test_125_a_silent_server_holds_up_nobody_else(self):
         for tag in range(40):
-            self.channel.send(wire.lookup("hang.test", tag))
+            self.channel.send(wire.lookup("%d.hang.test" % tag, tag))
         began = time.monotonic()
         with self.helper.connect() as other:
             for tag in range(50):
@@ -217,7 +398,8 @@ class Resolver(unittest.TestCase):
         while len(seen) < count and time.monotonic() - began < 20:
             try:
                 while sent < count:
-                    self.channel.send(wire.lookup("hang.test", sent, session=1 + sent % 40))
+                    self.channel.send(wire.lookup("%d.hang.test" % sent, sent,
+                                                  session=1 + sent % 40))
                     sent += 1
             except BlockingIOError:
                 pass
@@ -236,7 +418,7 @@ class Resolver(unittest.TestCase):
 
     def test_125_one_session_does_not_fill_the_queue(self):
         for tag in range(200):
-            self.channel.send(wire.lookup("hang.test", tag, session=7))
+            self.channel.send(wire.lookup("%d.hang.test" % tag, tag, session=7))
         self.channel.settimeout(5)
         seen = {wire.unpack(self.channel.recv(4096))[1][0] for _ in range(132)}
         self.assertEqual(len(seen), 132, "4 are under way, 64 wait, the others are answered")
@@ -265,7 +447,7 @@ class Resolver(unittest.TestCase):
         with self.helper.connect() as other:
             for tag in range(30):
                 other.send(wire.lookup("one.test", tag))
-                other.send(wire.lookup("hang.test", tag))
+                other.send(wire.lookup("%d.hang.test" % tag, tag))
         for _ in range(20):
             self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
 
@@ -301,16 +483,36 @@ class Life(unittest.TestCase):
         with wire.Helper("resolver") as helper:
             channel = helper.connect()
             for tag in range(200):
-                channel.send(wire.lookup("hang.test", tag, session=1))
-            channel.send(wire.lookup("hang.test", 200, session=2))
+                channel.send(wire.lookup("%d.hang.test" % tag, tag, session=1))
+            channel.send(wire.lookup("200.hang.test", 200, session=2))
             time.sleep(0.5)
             self.assertEqual(len(children(helper.process.pid)), 4 + 1)
+
+    @tap.needs_root
+    def test_a_lookup_has_not_what_others_asked(self):
+        """Its process is forked without the questions and answers of all others."""
+        with wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            for i in range(8):
+                self.assertEqual(wire.ask(channel, wire.lookup("known%d.rotate.test" % i))[2],
+                                 "none")
+            channel.send(wire.lookup("seen.hang.test", 1, session=2, grant="of-another"))
+            end = time.monotonic() + 10
+            while "seen.hang.test" not in server.asked and time.monotonic() < end:
+                time.sleep(0.01)
+            child, = children(helper.process.pid)
+            mine, parents = memory_of(child), memory_of(helper.process.pid)
+            self.assertIn(b"known3.rotate.test", parents)
+            self.assertIn(b"of-another", parents)
+            self.assertIn(b"seen.hang.test", mine)
+            self.assertNotIn(b"of-another", mine)
+            self.assertFalse([i for i in range(7) if b"known%d.rotate" % i in mine])
 
     def test_killed_it_leaves_no_process(self):
         with wire.Helper("resolver") as helper:
             channel = helper.connect()
             for tag in range(10):
-                channel.send(wire.lookup("hang.test", tag, session=tag))
+                channel.send(wire.lookup("%d.hang.test" % tag, tag, session=tag))
             time.sleep(0.5)
             found = children(helper.process.pid)
             self.assertEqual(len(found), 10)

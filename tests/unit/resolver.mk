@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: ISC
-check_PROGRAMS += tests/unit/test_resolver_queue
-TESTS += tests/unit/test_resolver_queue
+resolver_tests = tests/unit/test_resolver_queue tests/unit/test_resolver_cache
+check_PROGRAMS += $(resolver_tests)
+TESTS += $(resolver_tests)
 tests_unit_test_resolver_queue_SOURCES = tests/unit/test_resolver_queue.c
 tests_unit_test_resolver_queue_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_resolver_queue_LDADD = \
 	helpers/resolver/libresolver.a policy/libpolicyhost.a ipc/libipc.a \
 	common/libcommon.a $(IDN2_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_resolver_cache_SOURCES = tests/unit/test_resolver_cache.c
+tests_unit_test_resolver_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_resolver_cache_LDADD = helpers/resolver/libresolver.a $(CMOCKA_LIBS)

@@ -129,7 +129,7 @@ shipped_tables(void **state)
 	} wanted[] = {
 		{"listener", 76, OTHERWISE_REFUSE}, {"worker", 28, OTHERWISE_KILL},
 		{"session", 0, OTHERWISE_ALLOW},    {"broker", 30, OTHERWISE_REFUSE},
-		{"resolver", 72, OTHERWISE_REFUSE}, {"authenticator", 24, OTHERWISE_REFUSE},
+		{"resolver", 48, OTHERWISE_REFUSE}, {"authenticator", 24, OTHERWISE_REFUSE},
 		{"auditor", 32, OTHERWISE_REFUSE},
 	};
 
