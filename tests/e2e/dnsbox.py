@@ -90,6 +90,8 @@ class Server(threading.Thread):
         self.by_tcp = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
+        self.stray = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.stray.bind(("127.0.0.1", 0))
         self.listening = socket.create_server(("127.0.0.1", 53))
         self.start()
         threading.Thread(target=self.run_tcp, daemon=True).start()
@@ -99,7 +101,9 @@ class Server(threading.Thread):
             query, peer = self.socket.recvfrom(4096)
             packet = self.answer(query)
             for one in packet if isinstance(packet, list) else [packet]:
-                if one is not None:
+                if isinstance(one, tuple):
+                    self.stray.sendto(one[0], peer)
+                elif one is not None:
                     self.socket.sendto(one, peer)
 
     def run_tcp(self):
@@ -117,7 +121,8 @@ class Server(threading.Thread):
                     return  # it has gone
 
     def answer(self, query, tcp=False):
-        """A packet, or None, or for UDP a list of packets."""
+        """A packet, or None, or for UDP a list of packets: one in a tuple goes from
+        another port."""
         name, end = name_at(query, 12)
         kind = struct.unpack("!H", query[end:end + 2])[0]
         question = query[12:end + 4]

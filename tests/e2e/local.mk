@@ -19,6 +19,7 @@ E2E_TESTS = \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_inbound.py \
 	tests/e2e/test_policy.py \
+	tests/e2e/test_dns_hostile.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_faults.py \
 	tests/e2e/test_audit.py \
@@ -44,6 +45,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/wisp/suite.py \
 	tests/wisp/table.py \
 	tests/wisp/wire.py \
+	tests/lib/askers.py \
 	tests/lib/brokerbox.py \
 	tests/lib/browser.py \
 	tests/lib/netns.py \

@@ -13,6 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import dnsbox
+import dnslies as lies
 import ipcwire as wire
 import tap
 
@@ -20,106 +21,6 @@ HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.9.8.7 db.internal\
         "10.9.8.8 twice.test\n10.9.8.8 twice.test\n127.0.0.9 hosts.localhost\n"
 RESOLV = "nameserver 127.0.0.1\nsearch search.example\noptions ndots:3 timeout:30 attempts:1\n"
 NSSWITCH = "hosts: files dns\n"
-
-
-def servfail(query, question, _kind):
-    return dnsbox.Server.packet(query, question, [], code=2)
-
-
-def chain(query, question, _kind):
-    """A name whose CNAME points to itself."""
-    loop = dnsbox.answer_of(b"\xc0\x0c", dnsbox.CNAME)
-    return dnsbox.Server.packet(query, question, [loop] * 20)
-
-
-def pointers(query, question, kind):
-    """A compression pointer that points to itself."""
-    at = 12 + len(question)
-    record = struct.pack("!H", 0xc000 | at) + struct.pack("!HHIH", kind, 1, 0, 4) + b"\1\2\3\4"
-    return dnsbox.Server.packet(query, question, [record])
-
-
-def lying_count(query, question, _kind):
-    return query[:2] + struct.pack("!HHHHH", 0x8180, 1, 65535, 65535, 65535) + question + b"\xff"
-
-
-def short(query, _question, _kind):
-    return query[:2] + b"\x81"
-
-
-def wrong_question(query, question, kind):
-    """An answer to another question, before one to this."""
-    other = dnsbox.wire_name("other.test") + question[-4:]
-    return [dnsbox.Server.packet(query, other, dnsbox.address_records(["203.0.113.66"], kind)),
-            dnsbox.Server.packet(query, question, dnsbox.address_records(["203.0.113.5"], kind))]
-
-
-def hops(count, ttl=300, to="203.0.113.6"):
-    """So many CNAMEs, and then the address, of the name at the end."""
-    def make(query, question, kind):
-        names = [dnsbox.name_at(question, 0)[0]] + ["hop%d.test" % i for i in range(count)]
-        records = [dnsbox.answer_of(dnsbox.wire_name(names[i + 1]), dnsbox.CNAME, names[i], ttl)
-                   for i in range(count)]
-        records += dnsbox.address_records([to], kind, names[-1], 200)
-        return dnsbox.Server.packet(query, question, records)
-    return make
-
-
-def back(query, question, kind):
-    """A loop of two names that has an address."""
-    name = dnsbox.name_at(question, 0)[0]
-    records = [dnsbox.answer_of(dnsbox.wire_name(to), dnsbox.CNAME, of, 60)
-               for of, to in ((name, "b.test"), ("b.test", name)) * 3]
-    records += dnsbox.address_records(["203.0.113.66"], kind, name, 60)
-    return dnsbox.Server.packet(query, question, records)
-
-
-def beside(query, question, kind):
-    """A CNAME of a name that nobody asked for, and its address."""
-    records = [dnsbox.answer_of(dnsbox.wire_name("b.test"), dnsbox.CNAME, "a.test", 60)]
-    records += dnsbox.address_records(["203.0.113.66"], kind, "b.test", 60)
-    return dnsbox.Server.packet(query, question, records)
-
-
-def truncated(query, question, _kind):
-    packet = dnsbox.Server.packet(query, question, [])
-    return packet[:2] + bytes([packet[2] | 2]) + packet[3:]
-
-
-def longest(query, question, kind):
-    """64 KiB less a little, most of it records that nobody asked for."""
-    records = dnsbox.address_records(["203.0.113.7"], kind, ttl=90)
-    records += [dnsbox.answer_of(b"x" * 1000, 16)] * 64
-    return dnsbox.Server.packet(query, question, records)
-
-
-class Rotating:
-    """Another address for each question; its time to live."""
-
-    def __init__(self, ttl):
-        self.ttl = ttl
-        self.count = 0
-
-    def __call__(self, query, question, kind):
-        if kind == dnsbox.AAAA:
-            return dnsbox.Server.packet(query, question, [])
-        self.count += 1
-        records = dnsbox.address_records(["198.51.100.%d" % self.count], kind, ttl=self.ttl)
-        return dnsbox.Server.packet(query, question, records)
-
-
-def ttls(a, aaaa):
-    def make(query, question, kind):
-        ttl = aaaa if kind == dnsbox.AAAA else a
-        records = dnsbox.address_records(["203.0.113.8", "2001:db8::8"], kind, ttl=ttl)
-        return dnsbox.Server.packet(query, question, records)
-    return make
-
-
-def wrong_id(query, question, kind):
-    record = dnsbox.answer_of(socket.inet_aton("203.0.113.66"), kind)
-    return bytes([query[0] ^ 255]) + dnsbox.Server.packet(query, question, [record])[1:]
-
 
 ZONE = {
     "one.test": ["203.0.113.1"],
@@ -129,26 +30,32 @@ ZONE = {
     "inside.test": ["127.0.0.1", "::1", "10.0.0.1"],
     "single": ["203.0.113.4"],
     "empty.test": [],
-    "fail.test": servfail,
-    "chain.test": chain,
-    "pointers.test": pointers,
-    "count.test": lying_count,
-    "short.test": short,
-    "id.test": wrong_id,
+    "fail.test": lies.fails,
+    "chain.test": lies.itself,
+    "pointers.test": lies.pointers,
+    "count.test": lies.count,
+    "short.test": lies.short,
+    "id.test": lies.wrong_id,
+    "late.test": lies.late,
+    "question.test": lies.other_question,
+    "port.test": lies.other_port,
     "*.hang.test": None,
-    "question.test": wrong_question,
-    "hops0.test": hops(0), "hops1.test": hops(1), "hops8.test": hops(8), "hops9.test": hops(9),
-    "hops20.test": hops(20), "hopsin.test": hops(1, to="127.0.0.1"), "hopsttl.test": hops(3, 70),
-    "back.test": back,
-    "beside.test": beside,
-    "cut.test": truncated, "cut.test tcp": ["203.0.113.9"],
-    "cuttwice.test": truncated, "cuttwice.test tcp": truncated,
-    "longest.test": truncated, "longest.test tcp": longest,
-    "x.localhost": ["203.0.113.66"], "localhost": ["203.0.113.66"], "a.onion": ["203.0.113.66"],
-    "ttl.test": ttls(300, 80), "ttlzero.test": ttls(300, 0), "ttllong.test": ttls(10 ** 6, 2 ** 31 - 1),
-    "ttlneg.test": ttls(2 ** 32 - 1, 2 ** 31),
-    "*.rotate.test": Rotating(3000), "short.rotate.test": Rotating(1),
+    "back.test": lies.back,
+    "beside.test": lies.beside,
+    "inner.test": lies.hops(1, to="127.0.0.1"),
+    "*.hopsttl.test": lies.hops(3, 70),
+    "cut.test": lies.cut, "cut.test tcp": ["203.0.113.9"],
+    "cuttwice.test": lies.cut, "cuttwice.test tcp": lies.cut,
+    "longest.test": lies.cut, "longest.test tcp": lies.longest,
+    "most.test": lies.cut, "most.test tcp": lies.most,
+    "x.localhost": [lies.LIE], "localhost": [lies.LIE], "a.onion": [lies.LIE],
+    "ttl.test": lies.ttls(300, 80), "ttlzero.test": lies.ttls(300, 0),
+    "ttllong.test": lies.ttls(10 ** 6, 2 ** 31 - 1),
+    "ttlneg.test": lies.ttls(2 ** 32 - 1, 2 ** 31),
+    "*.rotate.test": lies.Rotating(lambda n: "198.51.100.%d" % n, 3000),
+    "short.rotate.test": lies.Rotating(lambda n: "198.51.100.%d" % n, 1),
 }
+ZONE.update(("hops%d.test" % n, lies.hops(n)) for n in (0, 1, 8, 9, 20))
 
 
 def children(pid):
@@ -281,10 +188,10 @@ class Resolver(unittest.TestCase):
 
     def test_122_chains(self):
         for name in ("hops0.test", "hops1.test", "hops8.test"):
-            self.assertEqual(self.look(name), ("none", ["203.0.113.6"]), name)
+            self.assertEqual(self.look(name), ("none", [lies.TRUTH]), name)
         for name in ("hops9.test", "hops20.test", "back.test", "beside.test"):
             self.assertIn(self.look(name), (("name-failed", []), ("name-unknown", [])), name)
-        self.assertEqual(self.look("hopsin.test"), ("none", ["127.0.0.1"]))
+        self.assertEqual(self.look("inner.test"), ("none", ["127.0.0.1"]))
         self.assertFalse([name for name in server.asked if name.startswith("hop") and
                           not name.startswith("hops")], "what a chain names is not asked for")
 
@@ -301,16 +208,19 @@ class Resolver(unittest.TestCase):
         del server.by_tcp[:]
         self.assertEqual(self.look("cut.test"), ("none", ["203.0.113.9"]))
         self.assertEqual(server.by_tcp, ["cut.test"] * 2)
-        self.assertEqual(self.look("longest.test"), ("none", ["203.0.113.7"]))
+        self.assertEqual(self.look("longest.test"), ("none", [lies.TRUTH]))
+        reason, found = self.look("most.test")
+        self.assertEqual((reason, len(set(found))), ("none", 8))
         self.assertEqual(self.look("cuttwice.test"), ("name-unknown", []))
 
-    def test_124_another_question(self):
-        self.assertEqual(self.look("question.test"), ("none", ["203.0.113.5"]))
+    def test_124_lies_before_the_truth(self):
+        for name in ("late.test", "question.test", "port.test"):
+            self.assertEqual(self.look(name), ("none", [lies.TRUTH]), name)
 
     # --- time ---------------------------------------------------------------------------
 
     def test_the_least_of_all_times_is_told(self):
-        self.assertEqual(self.time_of("hopsttl.test"), ("none", ["203.0.113.6"], 70))
+        self.assertEqual(self.time_of("a.hopsttl.test"), ("none", [lies.TRUTH], 70))
         for name, ttl in (("ttl.test", 80), ("ttlzero.test", 5), ("ttlneg.test", 5),
                           ("ttllong.test", 3600)):
             reason, found, told = self.time_of(name)
@@ -419,11 +329,16 @@ class Resolver(unittest.TestCase):
     def test_125_one_session_does_not_fill_the_queue(self):
         for tag in range(200):
             self.channel.send(wire.lookup("%d.hang.test" % tag, tag, session=7))
+        self.channel.send(wire.lookup("one.test", 999, session=8))
         self.channel.settimeout(5)
-        seen = {wire.unpack(self.channel.recv(4096))[1][0] for _ in range(132)}
-        self.assertEqual(len(seen), 132, "4 are under way, 64 wait, the others are answered")
+        seen, last = set(), None
+        while last != 999:
+            last, _, reason, _ = wire.unpack(self.channel.recv(4096))[1]
+            seen.add(last)
+        self.assertEqual(reason, "none")
+        # 64 wait, and 4 are under way, if these were before the others came.
+        self.assertIn(len(seen) - 1, range(200 - 64 - 4, 200 - 64 + 1))
         self.assertGreaterEqual(min(seen), 64)
-        self.assertEqual(self.look("one.test"), ("none", ["203.0.113.1"]))
 
     def test_a_client_that_does_not_read(self):
         """What it asked for waits with it; others are served."""

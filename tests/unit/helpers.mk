@@ -37,7 +37,7 @@ tests_e2e_wiresizes_SOURCES = tests/e2e/wiresizes.c
 tests_e2e_wiresizes_LDADD = ipc/libipc.a
 
 # What the Python tests of the helpers share.
-EXTRA_DIST += tests/e2e/ipcwire.py tests/e2e/dnsbox.py
+EXTRA_DIST += tests/e2e/ipcwire.py tests/e2e/dnsbox.py tests/e2e/dnslies.py
 HELPERS_E2E = tests/e2e/test_resolver.py tests/e2e/test_authenticator.py \
 	tests/e2e/test_auditor.py
 dist_check_SCRIPTS += $(HELPERS_E2E)
