@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,18 @@
 #include "cli/suite.h"
 #include "common/log.h"
 
+/* clang-format off */
 static const struct option all[] = {
 	{"listen", required_argument, NULL, 'l'},
 	{"policy", required_argument, NULL, 'p'},
 	{"audit", required_argument, NULL, 'a'},
 	{"runtime-dir", required_argument, NULL, 'r'},
 	{"spawn", required_argument, NULL, 's'},
+	{"trust", required_argument, NULL, 't'},
 	{"worker", required_argument, NULL, 'w'},
 	{NULL, 0, NULL, 0},
 };
+/* clang-format on */
 
 static int
 add_listen(struct suite *suite, const char *text)
@@ -59,6 +63,9 @@ option(struct suite *suite, int c, char **argv)
 		return add_listen(suite, optarg);
 	case 's':
 		return set_spawn(suite, optarg);
+	case 't':
+		suite->asked_trust = optarg;
+		return STATUS_OK;
 	case 'p':
 		suite->policy_path = optarg;
 		return STATUS_OK;
@@ -133,13 +140,34 @@ take_signals(struct suite *suite)
 	return 0;
 }
 
+/* The listener runs in another directory. */
+static int
+find_trust(struct suite *suite)
+{
+	const char *path = suite->asked_trust;
+	char here[PATH_MAX] = "";
+	char *whole;
+
+	if (!path)
+		return 0;
+	if (access(path, F_OK) < 0)
+		return fail("the trust store %s", path);
+	/* A link stays one: it may lead to another file tomorrow. */
+	if ((*path != '/' && !getcwd(here, sizeof(here))) ||
+	    asprintf(&whole, "%s%s%s", here, *path == '/' ? "" : "/", path) < 0)
+		return fail("the present directory");
+	suite->trust = whole;
+	return 0;
+}
+
 /* Whatever a person can have got wrong comes before the first process. */
 static int
 prepare(struct suite *suite)
 {
 	if (policy_files_make(suite->policy_path, &suite->policy) < 0 || policy_open(suite) < 0 ||
-	    take_signals(suite) < 0 || programs_find(suite) < 0 || place_listen(suite) < 0 ||
-	    layers_choose(suite) < 0 || place_make(suite) < 0 || place_audit(suite) < 0)
+	    find_trust(suite) < 0 || take_signals(suite) < 0 || programs_find(suite) < 0 ||
+	    place_listen(suite) < 0 || layers_choose(suite) < 0 || place_make(suite) < 0 ||
+	    place_audit(suite) < 0)
 		return -1;
 	layers_say(suite);
 	return 0;
@@ -197,5 +225,6 @@ cmd_run(int argc, char **argv)
 		result = STATUS_OK;
 out:
 	place_remove(&suite);
+	free(suite.trust);
 	return result;
 }

@@ -13,12 +13,14 @@ static const struct {
 } pages[] = {
 	{"run", "serve: the whole suite in the foreground",
 	 "sockward run --listen ADDR:PORT [--listen ADDR:PORT]... --policy FILE\n"
-	 "             [--audit FILE] [--runtime-dir DIR] [--spawn=fork|exec]\n\n"
+	 "             [--audit FILE] [--runtime-dir DIR] [--spawn=fork|exec]\n"
+	 "             [--trust FILE]\n\n"
 	 "  --listen ADDR:PORT  127.0.0.1:8086 or [::1]:8086; port 0 takes a free one\n"
 	 "  --policy FILE       who may reach what; see `sockward help policy`\n"
 	 "  --audit FILE        the audit trail is appended to FILE\n"
 	 "  --runtime-dir DIR   the sockets between the programs are made there\n"
-	 "  --spawn=fork|exec   a session is forked from a template, or executed anew\n\n"
+	 "  --spawn=fork|exec   a session is forked from a template, or executed anew\n"
+	 "  --trust FILE        PEM certificates that vouch for destinations over TLS\n\n"
 	 "When all programs are ready it prints `ready ws://ADDR:PORT/` for each address.\n"
 	 "SIGHUP reads the policy again. SIGTERM or Ctrl-C drains and ends; a second one\n"
 	 "ends at once.\n"},

@@ -206,6 +206,10 @@ set_arguments(const struct suite *suite, const struct program *program, char uid
 		args[n++] = suite->dir;
 	if (program->role == ROLE_LISTENER) {
 		args[n++] = suite->spawn;
+		if (suite->trust) {
+			args[n++] = "--trust";
+			args[n++] = suite->trust;
+		}
 	} else {
 		bool broker = program->role == ROLE_BROKER;
 

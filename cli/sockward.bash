@@ -14,7 +14,7 @@ _sockward()
 		return
 	fi
 	case $before in
-	--policy | --audit | --file | -o | --output)
+	--policy | --audit | --trust | --file | -o | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
@@ -28,7 +28,7 @@ _sockward()
 	esac
 	if [[ -z $words ]]; then
 		case $command in
-		run) words='--listen --policy --audit --runtime-dir --spawn' ;;
+		run) words='--listen --policy --audit --runtime-dir --spawn --trust' ;;
 		connect) words='--token --origin' ;;
 		status | sessions) words='--runtime-dir --json' ;;
 		kill | reload) words='--runtime-dir' ;;

@@ -80,10 +80,12 @@ struct suite {
 	const char *asked_dir;  /* NULL: a new one */
 	const char *worker_path;
 	const char *spawn;
+	const char *asked_trust; /* NULL: the listener's own */
 	struct listen_at listens[SUITE_LISTENS];
 	size_t listen_count;
 
 	/* what was made */
+	char *trust; /* asked_trust, from the root; NULL: none was asked for */
 	char dir[SUITE_DIR];
 	bool dir_made;
 	bool audit_made; /* inside a directory that goes away again */

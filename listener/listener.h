@@ -93,9 +93,10 @@ struct listener {
 	uint64_t retry_ms;
 	bool stopping;
 	bool draining;
-	bool paused;  /* the doors are out of epoll */
-	bool by_exec; /* --spawn=exec */
-	int worker;   /* the worker's executable */
+	bool paused;       /* the doors are out of epoll */
+	bool by_exec;      /* --spawn=exec */
+	int worker;        /* the worker's executable */
+	const char *trust; /* the trust store, which workers read */
 	int null;
 	int reserve; /* given up for a moment when descriptors run out */
 	sigset_t inherited;

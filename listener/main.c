@@ -17,8 +17,12 @@
 
 #define KEEP_MS 200
 
+/* Where Debian has it, and others have a link to theirs. */
+#define TRUST_STORE "/etc/ssl/certs/ca-certificates.crt"
+
 struct listener listener = {
 	.worker = -1,
+	.trust = TRUST_STORE,
 	.broker.fd = -1,
 	.control_door.fd = -1,
 	.templates = {{.source.fd = -1, .pidfd = -1}, {.source.fd = -1, .pidfd = -1}},
@@ -84,6 +88,8 @@ read_arguments(int argc, char **argv)
 		} else if (strcmp(argv[i], "--runtime-dir") == 0 && i + 1 < argc) {
 			if (chdir(argv[++i]) < 0)
 				fail_start("cannot enter %s", argv[i]);
+		} else if (strcmp(argv[i], "--trust") == 0 && i + 1 < argc) {
+			listener.trust = argv[++i];
 		} else if (strcmp(argv[i], "--worker") == 0 && i + 1 < argc) {
 			listener.worker = open(argv[++i], O_RDONLY | O_CLOEXEC);
 			if (listener.worker < 0)
@@ -91,7 +97,8 @@ read_arguments(int argc, char **argv)
 		} else {
 			errno = 0;
 			fail_start("'%s' is not understood; usage: sockward-listener "
-				   "[--runtime-dir DIR] [--worker FILE] [--spawn=fork|exec]",
+				   "[--runtime-dir DIR] [--worker FILE] [--spawn=fork|exec] "
+				   "[--trust FILE]",
 				   argv[i]);
 		}
 	}
@@ -132,6 +139,19 @@ take_descriptors(void)
 			   "unit or by 'sockward run'");
 	if (listener.worker < 0)
 		fail_start("no worker: pass the descriptor 'worker', or --worker FILE");
+}
+
+/* Workers read it, and have no log. */
+static void
+check_trust(void)
+{
+	int fd = open(listener.trust, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		(void)fail("cannot read the trust store %s, so TLS streams are refused",
+			   listener.trust);
+	else
+		close(fd);
 }
 
 static void
@@ -212,6 +232,7 @@ main(int argc, char **argv)
 	read_arguments(argc, argv);
 	take_descriptors();
 	open_signals();
+	check_trust();
 	confine(&wanted);
 	if (!listener.by_exec)
 		spawn_renew();

@@ -17,7 +17,9 @@ static void
 become_worker(int channel, const char *mode)
 {
 	static char name[] = "sockward-worker";
-	char *const argv[] = {name, (char *)(uintptr_t)mode, NULL};
+	static char trust[] = "--trust";
+	char *const argv[] = {name, (char *)(uintptr_t)mode, trust,
+			      (char *)(uintptr_t)listener.trust, NULL};
 	char *const environment[] = {NULL};
 
 	if (dup2(listener.null, 0) == 0 && dup2(listener.null, 1) == 1 &&

@@ -6,9 +6,11 @@
 
 # shellcheck disable=SC2034 # both are used where this is sourced
 BUILD_PACKAGES=(build-essential automake autoconf pkg-config libseccomp-dev libcap-ng-dev
-	libwslay-dev libjson-c-dev nettle-dev libidn2-dev libc-ares-dev libcmocka-dev python3)
+	libwslay-dev libgnutls28-dev libjson-c-dev nettle-dev libidn2-dev libc-ares-dev
+	libcmocka-dev python3)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(python3-websockets websockify iproute2 procps mandoc valgrind openssl)
+TEST_PACKAGES=(python3-websockets python3-cryptography websockify iproute2 procps mandoc
+	valgrind openssl)
 
 note()
 {

@@ -73,6 +73,8 @@ connect_stream(struct session *s, struct stream *stream, const struct ipc_opened
 	stream->peer = message->peer;
 	stream->local = message->local;
 	stream_connect(stream, fd, message->stream, s->now_ms);
+	if (stream->protocol == PROTOCOL_TLS)
+		stream_secure(stream, s->trust, s->now_ms + s->granted.connect_timeout_ms);
 }
 
 /* @listener: NULL when its END crossed this. */
@@ -111,6 +113,8 @@ opened(struct session *s, const struct ipc_opened *message, int fd)
 	connect_stream(s, stream, message, fd);
 	if (abandoned)
 		stream_finish(stream, stream->reason, s->now_ms);
+	else if (stream->state == STREAM_SECURING)
+		streams_secure(s, stream);
 	else if (s->ws.state == WS_OPEN)
 		s->dialect->opened(s, stream);
 }

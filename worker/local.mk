@@ -10,7 +10,8 @@ SESSION_SOURCES = \
 	worker/ws.c worker/ws_io.c worker/ws.h \
 	worker/buffer.c worker/buffer.h \
 	worker/names.c worker/names.h \
-	worker/stream.c worker/stream_udp.c worker/stream.h \
+	worker/stream.c worker/stream_tls.c worker/stream_udp.c worker/stream.h \
+	worker/tls.c worker/tls.h worker/trust.c worker/trust.h \
 	worker/streams.c worker/streams.h worker/request.c \
 	worker/dialect.h worker/dialects.c worker/dialects.def \
 	worker/dialect/raw.c \
@@ -23,10 +24,11 @@ SESSION_SOURCES = \
 
 noinst_LIBRARIES += worker/libworker.a
 worker_libworker_a_SOURCES = worker/template.c worker/template.h $(SESSION_SOURCES)
-worker_libworker_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS) $(JSONC_CFLAGS)
+worker_libworker_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS) $(JSONC_CFLAGS) \
+	$(GNUTLS_CFLAGS)
 include worker/parse.mk
 
-WORKER_LIBS = $(WSLAY_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(JSONC_LIBS)
+WORKER_LIBS = $(WSLAY_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(JSONC_LIBS)
 
 pkglibexec_PROGRAMS += worker/sockward-worker
 worker_sockward_worker_SOURCES = worker/main.c

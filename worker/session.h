@@ -56,6 +56,7 @@ struct session {
 
 	struct ipc_terms granted; /* what the grant allows; for dialects to read */
 	struct names names;       /* addresses that it was told */
+	struct trust *trust;      /* for TLS; outlives the session; NULL: there is none */
 	struct stream *streams;
 	uint32_t slots;
 	uint32_t used;         /* slots beyond it are free */
@@ -114,12 +115,14 @@ void session_no_memory(struct session *s);
 
 /**
  * session_open() - ask the broker for a stream.
- * @protocol: PROTOCOL_TCP or PROTOCOL_UDP. (PROTOCOL_TLS is not there yet: do not ask.)
+ * @protocol: one of enum protocol. TLS is made here, so that the dialect has but the
+ *            client's bytes, and opened() comes when the destination is verified.
  * @host: canonical (name_canonical()), or what name_for_record() made of it.
  * @owner: kept in the stream for the dialect.
  *
  * The answer is one call of opened() or refused(), unless session_drop() comes
- * first. Returns the stream, or NULL when all slots are taken.
+ * first; over TLS that may be refused() for what the destination did. Returns the stream, or NULL
+ * when all slots are taken.
  */
 struct stream *session_open(struct session *s, unsigned int protocol, const char *host,
 			    uint16_t port, void *owner);
@@ -172,7 +175,7 @@ bool request_next_port(struct session *s, struct stream *stream);
 /**
  * session_push() - bytes of the client for a stream's destination; also before opened().
  *
- * TCP: returns 0, or -1 with ENOBUFS when they are more than may wait.
+ * TCP, TLS: returns 0, or -1 with ENOBUFS when they are more than may wait.
  *
  * UDP: one call is one datagram, also with 0 bytes; never merged, never split. What
  * does not go out at once waits, at most STREAM_DATAGRAMS and STREAM_UP_MARK bytes;
@@ -188,7 +191,7 @@ int session_push(struct session *s, struct stream *stream, const void *bytes, si
  *
  * When all that was pushed is written, the destination gets its end of stream; what is
  * pushed later is ignored. The other way stays as it is. Also before opened(). On a
- * stream that is not TCP it does nothing.
+ * stream that is neither TCP nor TLS it does nothing.
  */
 void session_shut(struct session *s, struct stream *stream);
 

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/tls.h"
+
 #define UNWATCHED (~0U)
 
 static bool
@@ -27,8 +29,15 @@ stream_ask(struct stream *s, uint32_t tag, size_t most)
 	s->events = UNWATCHED;
 }
 
-static void
-break_up(struct stream *s)
+/* TLS whose handshake is not complete: nothing of the client's may go out. */
+static bool
+unsecured(const struct stream *s)
+{
+	return s->protocol == PROTOCOL_TLS && !s->secure;
+}
+
+void
+stream_break_up(struct stream *s)
 {
 	s->up_broken = true;
 	s->datagrams = 0;
@@ -41,13 +50,15 @@ put(struct stream *s, const uint8_t *bytes, size_t n, uint64_t now_ms)
 {
 	size_t done = 0;
 
+	if (s->protocol == PROTOCOL_TLS)
+		return stream_tls_put(s, bytes, n, now_ms);
 	while (done < n) {
 		ssize_t wrote = write(s->fd, bytes + done, n - done);
 
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote < 0 && errno != EAGAIN)
-			break_up(s);
+			stream_break_up(s);
 		if (wrote <= 0)
 			break;
 		done += (size_t)wrote;
@@ -62,6 +73,11 @@ shut_if_due(struct stream *s)
 {
 	if (!s->shut_asked || s->shut || s->up.length || s->up_broken || s->fd < 0)
 		return;
+	/* Nobody waits for what an unfinished handshake would lead to. */
+	if (unsecured(s) && s->state != STREAM_FINISHING)
+		return;
+	if (s->secure && !stream_tls_bye(s))
+		return;
 	(void)shutdown(s->fd, SHUT_WR);
 	s->shut = true;
 }
@@ -75,7 +91,9 @@ stream_write(struct stream *s, uint64_t now_ms)
 		stream_write_datagrams(s, now_ms);
 		return;
 	}
-	if (s->up.length) {
+	if (unsecured(s) && s->state == STREAM_FINISHING && s->up.length)
+		stream_handshake(s, now_ms);
+	if (s->up.length && !unsecured(s)) {
 		size_t done = put(s, buffer_head(&s->up), s->up.length, now_ms);
 
 		if (!s->up_broken)
@@ -108,7 +126,7 @@ stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms)
 		errno = ENOBUFS;
 		return -1;
 	}
-	if (s->fd >= 0 && !s->up.length) {
+	if (s->fd >= 0 && !s->up.length && !unsecured(s)) {
 		size_t done = put(s, from, n, now_ms);
 
 		if (s->up_broken)
@@ -122,7 +140,7 @@ stream_push(struct stream *s, const void *bytes, size_t n, uint64_t now_ms)
 void
 stream_shut(struct stream *s, uint64_t now_ms)
 {
-	if (s->listening || s->protocol != PROTOCOL_TCP)
+	if (s->listening || !s->protocol || is_udp(s))
 		return;
 	if (!s->shut_asked)
 		s->progress_ms = now_ms;
@@ -137,6 +155,9 @@ stream_read(struct stream *s, void *bytes, size_t size)
 
 	if (s->eof || s->fd < 0)
 		return 0;
+	/* What comes while it is finished is for nobody. */
+	if (s->protocol == PROTOCOL_TLS && s->state != STREAM_FINISHING)
+		return stream_tls_read(s, bytes, size);
 	do {
 		n = read(s->fd, bytes, size);
 	} while (n < 0 && errno == EINTR);
@@ -155,7 +176,7 @@ void
 stream_cut(struct stream *s, uint32_t reason)
 {
 	s->reason = reason;
-	break_up(s);
+	stream_break_up(s);
 	/* No event need come of these: UDP has no end, and what listens no socket. */
 	if (is_udp(s))
 		s->hung = true;
@@ -169,16 +190,20 @@ stream_finish(struct stream *s, uint32_t reason, uint64_t now_ms)
 	if (reason == REASON_CONNECT_FAILED && s->shut_asked)
 		reason = REASON_CLIENT_CLOSED;
 	if (s->reason == REASON_NONE)
-		s->reason = reason;
+		s->reason = s->fault ? s->fault : reason;
 	if (reason == REASON_CONNECT_FAILED)
 		s->broken = true;
 	if (s->state == STREAM_ASKED) {
 		s->state = STREAM_ABANDONED;
 		s->deadline_ms = now_ms + STREAM_ANSWER_MS;
 	}
-	if (s->state != STREAM_OPEN)
+	if (s->state != STREAM_OPEN && s->state != STREAM_SECURING)
 		return;
 	s->state = STREAM_FINISHING;
+	s->deadline_ms = 0;
+	/* After close_notify the socket has an end of its own. */
+	if (s->protocol == PROTOCOL_TLS && !s->fault)
+		s->eof = false;
 	s->fresh = true;
 	s->progress_ms = now_ms;
 	s->finish_ms = now_ms + STREAM_FINISH_MS;
@@ -199,6 +224,13 @@ drain(struct stream *s, void *scratch, size_t size)
 	}
 }
 
+/* TLS: does close_notify wait for room? */
+static bool
+unsaid(const struct stream *s)
+{
+	return s->secure && s->shut_asked && !s->shut && !s->up_broken;
+}
+
 static void
 end(struct stream *s)
 {
@@ -209,7 +241,9 @@ end(struct stream *s)
 		(void)shutdown(s->fd, SHUT_RDWR);
 	else if (s->reason == REASON_NONE || s->reason == REASON_CLIENT_CLOSED ||
 		 s->reason == REASON_PEER_CLOSED)
-		s->reason = REASON_CONNECT_FAILED;
+		s->reason = s->fault ? s->fault : REASON_CONNECT_FAILED;
+	tls_free(s->tls);
+	s->tls = NULL;
 	close(s->fd);
 	s->fd = -1;
 	buffer_free(&s->up);
@@ -219,15 +253,16 @@ bool
 stream_step(struct stream *s, void *scratch, size_t size, uint64_t now_ms)
 {
 	if (s->state == STREAM_ABANDONED && now_ms >= s->deadline_ms)
-		break_up(s);
+		stream_break_up(s);
 	if (s->state != STREAM_FINISHING)
 		return s->state == STREAM_ENDED;
 	stream_write(s, now_ms);
 	if (!s->shut && !s->up_broken && now_ms >= stream_deadline(s))
-		break_up(s);
-	if (!is_udp(s))
+		stream_break_up(s);
+	/* A handshake reads for itself. */
+	if (!is_udp(s) && !(unsecured(s) && s->up.length))
 		drain(s, scratch, size);
-	if (s->up.length)
+	if (s->up.length || unsaid(s))
 		return false;
 	if (s->shut && !s->deadline_ms)
 		s->deadline_ms = now_ms + STREAM_DRAIN_MS;
@@ -242,11 +277,11 @@ stream_deadline(const struct stream *s)
 {
 	uint64_t stalled = s->progress_ms + STREAM_STALL_MS;
 
-	if (s->eof && !s->told && s->state == STREAM_OPEN)
+	if (s->eof && !s->told && (s->state == STREAM_OPEN || s->state == STREAM_SECURING))
 		return s->tell_ms;
 	if (s->state == STREAM_OPEN && is_udp(s) && !s->hung)
 		return s->progress_ms + STREAM_IDLE_MS;
-	if (s->state == STREAM_ABANDONED && s->up.length)
+	if ((s->state == STREAM_ABANDONED && s->up.length) || s->state == STREAM_SECURING)
 		return s->deadline_ms;
 	if (s->state != STREAM_FINISHING)
 		return 0;
@@ -262,7 +297,9 @@ stream_wants(const struct stream *s, bool room)
 
 	if (s->fd < 0 || s->hung)
 		return UNWATCHED;
-	if (s->up.length)
+	if (unsecured(s) && !s->eof && !s->shut && (s->state == STREAM_SECURING || s->up.length))
+		return tls_writing(s->tls) ? EPOLLOUT : EPOLLIN;
+	if (s->up.length || unsaid(s))
 		wants |= EPOLLOUT;
 	if (!s->eof &&
 	    (is_udp(s) ? room && s->state == STREAM_OPEN : room || s->state == STREAM_FINISHING))

@@ -2,8 +2,8 @@
 /*
  * A stream: one connected, non-blocking TCP or UDP socket that the broker gave, with
  * what waits to be written to it. What comes from it is handed on at once and
- * not kept. Only read(2), write(2), shutdown(2) and close(2) are used: more the
- * worker may not do to a socket. A stream that listens, or only asks for the
+ * not kept. Only read(2), write(2), writev(2), shutdown(2) and close(2) are used: more
+ * the worker may not do to a socket. A stream that listens, or only asks for the
  * addresses of a name, has no socket.
  *
  * The broker keeps a duplicate of the socket, so close(2) alone tells the
@@ -17,6 +17,10 @@
  *
  * Over UDP nothing ends by the peer: errors that ICMP brings are counted and skipped
  * (stream_udp.c). It ends by the client, by CUT, or when it is idle.
+ *
+ * Over TLS (stream_tls.c) the socket is TCP's. The stream is SECURING until the handshake
+ * is complete and the far end verified; what is pushed waits. Each end of what is sent is
+ * close_notify, then shutdown(2); a far end that omits the word has broken off.
  */
 #ifndef SOCKWARD_WORKER_STREAM_H
 #define SOCKWARD_WORKER_STREAM_H
@@ -45,17 +49,21 @@ enum stream_state {
 	STREAM_FREE,
 	STREAM_ASKED,     /* the broker's answer is awaited */
 	STREAM_ABANDONED, /* the same, but only what waits in up has still to be written */
+	STREAM_SECURING,  /* TLS: connected, and its handshake is under way, or has failed */
 	STREAM_OPEN,
 	STREAM_FINISHING, /* given up: flush, shut, drain; if broken, flush only */
 	STREAM_ENDED,     /* only END has still to be sent */
 };
 
+struct tls;
+struct trust;
+
 struct stream {
 	enum stream_state state;
-	int fd;                /* -1 but in OPEN and FINISHING, and always when it listens */
+	int fd;                /* -1 but from SECURING to FINISHING, and always when it listens */
 	uint32_t tag;          /* of the request */
 	uint32_t id;           /* the broker's */
-	uint8_t protocol;      /* PROTOCOL_TCP or PROTOCOL_UDP; 0 of session_resolve() */
+	uint8_t protocol;      /* one of enum protocol; 0 of session_resolve() */
 	bool listening;        /* of session_listen(), from its request on */
 	uint8_t ports;         /* that may still be tried, when any will do */
 	struct ipc_addr peer;  /* its far end, once it is open; family 0 when it listens */
@@ -66,6 +74,9 @@ struct stream {
 	uint32_t datagrams; /* UDP: how many wait in up, each behind its length */
 	uint32_t beside;    /* UDP: tag of the stream whose near port it shall share; 0: none */
 	struct buffer up;   /* waits to be written */
+	struct tls *tls;    /* TLS, once it is connected */
+	bool secure;        /* TLS: the handshake is complete, the far end verified */
+	uint32_t fault;     /* TLS: of enum reason, why it failed or broke; 0: it did not */
 	bool shut_asked;    /* no more comes into up */
 	bool shut;          /* shutdown(SHUT_WR) was made */
 	bool up_broken;     /* the destination takes no more */
@@ -78,7 +89,7 @@ struct stream {
 	uint32_t reason;    /* why it ended: CUT's, or the worker's own */
 	uint64_t tell_ms;   /* when the dialect is told of the end */
 	uint64_t progress_ms;
-	uint64_t deadline_ms; /* of ABANDONED, and of draining; 0 before */
+	uint64_t deadline_ms; /* of ABANDONED, SECURING, and of draining; 0 before */
 	uint64_t finish_ms;   /* of flushing in FINISHING */
 	size_t drained;
 	uint64_t claimed_up;
@@ -126,7 +137,9 @@ void stream_shut(struct stream *s, uint64_t now_ms);
 void stream_write(struct stream *s, uint64_t now_ms);
 
 /**
- * stream_read() - read what came. Not of UDP, which has stream_read_datagram().
+ * stream_read() - read what came; of TLS at most a record. Not of UDP, which has
+ * stream_read_datagram().
+ * @size: TLS: TLS_RECORD at least.
  *
  * Returns how many bytes, or 0 when there are none now; s->eof then tells
  * whether there will be more.
@@ -174,6 +187,44 @@ bool stream_idle(const struct stream *s, uint64_t now_ms);
  * stream_free() - close whatever is open, free all memory, make it FREE.
  */
 void stream_free(struct stream *s);
+
+/**
+ * stream_break_up() - the destination takes no more: what waits is dropped.
+ */
+void stream_break_up(struct stream *s);
+
+/* --- TLS (stream_tls.c) ---------------------------------------------------------- */
+
+/**
+ * stream_secure() - begin with TLS on a stream whose socket has just come; it is SECURING.
+ * @trust: NULL: there is none, and the stream fails.
+ * @most_ms: the handshake must be complete by then.
+ */
+void stream_secure(struct stream *s, struct trust *trust, uint64_t most_ms);
+
+/**
+ * stream_handshake() - go on with the handshake, which takes too long from its deadline on.
+ *
+ * s->secure then tells whether it is complete. If it failed: fault tells why, eof is set, and
+ * what waits is dropped.
+ */
+void stream_handshake(struct stream *s, uint64_t now_ms);
+
+/**
+ * stream_tls_put() - write some. Returns how many bytes of @bytes are written; the rest must
+ * be offered again, as tls_write() says.
+ */
+size_t stream_tls_put(struct stream *s, const uint8_t *bytes, size_t n, uint64_t now_ms);
+
+/**
+ * stream_tls_read() - as stream_read(), of a stream that is secure.
+ */
+size_t stream_tls_read(struct stream *s, void *bytes, size_t size);
+
+/**
+ * stream_tls_bye() - say close_notify. Returns whether it was said, or never can be.
+ */
+bool stream_tls_bye(struct stream *s);
 
 /* --- UDP (stream_udp.c) ---------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include "worker/answer.h"
 #include "worker/ask.h"
 #include "worker/session.h"
+#include "worker/tls.h"
 
 #define SLOT_BITS 10U
 #define SLOT_MASK ((1U << SLOT_BITS) - 1)
@@ -24,8 +25,10 @@
 #define CUT_GRACE_MS 250U
 
 #define DATAGRAMS_TURN 16 /* that are read of one stream before others have a turn */
+#define RECORDS_TURN   4  /* of TLS, likewise */
 
 _Static_assert(SESSION_STREAMS <= SLOT_MASK, "a slot's number fits its tag");
+_Static_assert(SESSION_PIECE >= TLS_RECORD, "a record is read whole");
 
 int
 streams_start(struct session *s)
@@ -59,8 +62,8 @@ streams_by_id(struct session *s, uint32_t id)
 
 		bool has_id = stream->fd >= 0 || stream->listening;
 
-		if (has_id && (stream->state == STREAM_OPEN || stream->state == STREAM_FINISHING) &&
-		    stream->id == id)
+		if (has_id && stream->state >= STREAM_SECURING &&
+		    stream->state <= STREAM_FINISHING && stream->id == id)
 			return stream;
 	}
 	return NULL;
@@ -83,7 +86,8 @@ streams_full(const struct session *s)
 			continue; /* the newest is dropped instead */
 		if (stream->state == STREAM_OPEN && stream->up.length >= STREAM_UP_MARK)
 			return true;
-		if (stream->state == STREAM_ASKED && stream->up.length > STREAM_UP_MARK)
+		if ((stream->state == STREAM_ASKED || stream->state == STREAM_SECURING) &&
+		    stream->up.length > STREAM_UP_MARK)
 			return true;
 	}
 	/* What asks for a stream waits for a slot, if one will be free by itself. */
@@ -109,10 +113,11 @@ pump_datagrams(struct session *s, struct stream *stream)
 		stream->tell_ms = s->now_ms + CUT_GRACE_MS;
 }
 
-/* Hands on one piece of what came from the destination. */
+/* Hands on one piece of what came from the destination, or some records of TLS. */
 static void
 pump(struct session *s, struct stream *stream)
 {
+	int pieces = stream->protocol == PROTOCOL_TLS ? RECORDS_TURN : 1;
 	size_t n;
 
 	if (stream->state != STREAM_OPEN || stream->eof || !ws_room(&s->ws))
@@ -121,9 +126,11 @@ pump(struct session *s, struct stream *stream)
 		pump_datagrams(s, stream);
 		return;
 	}
-	n = stream_read(stream, s->piece, sizeof(s->piece));
-	if (n)
-		s->dialect->data(s, stream, s->piece, n);
+	do {
+		n = stream_read(stream, s->piece, sizeof(s->piece));
+		if (n)
+			s->dialect->data(s, stream, s->piece, n);
+	} while (n && --pieces && stream->state == STREAM_OPEN && ws_room(&s->ws));
 	if (stream->eof) {
 		bool odd = stream->reset || (stream->hung && !stream->shut);
 
@@ -172,8 +179,44 @@ streams_event(struct session *s, uint32_t tag, uint32_t events)
 		write_up(s, stream);
 	if (stream->state == STREAM_FINISHING)
 		step(s, stream);
+	else if (stream->state == STREAM_SECURING)
+		streams_secure(s, stream);
 	else
 		pump(s, stream);
+}
+
+void
+streams_secure(struct session *s, struct stream *stream)
+{
+	if (stream->eof)
+		return;
+	stream_handshake(stream, s->now_ms);
+	if (stream->secure) {
+		stream->state = STREAM_OPEN;
+		stream->deadline_ms = 0;
+		stream_write(stream, s->now_ms);
+		if (s->ws.state == WS_OPEN)
+			s->dialect->opened(s, stream);
+	} else if (stream->eof) {
+		/* What the broker shut down looks like these two. */
+		bool odd = stream->fault == REASON_TLS_FAILED ||
+			   stream->fault == REASON_CONNECT_FAILED;
+
+		stream->tell_ms = s->now_ms + (odd ? CUT_GRACE_MS : 0);
+	}
+}
+
+/* Its TLS failed: the request was granted, and comes to nothing. */
+static void
+tell_refused(struct session *s, struct stream *stream, uint32_t reason)
+{
+	const struct ipc_addr nobody = {0};
+
+	if (s->ws.state == WS_OPEN) {
+		s->dialect->refused(s, stream, reason, &nobody);
+		stream->owner = NULL;
+	}
+	stream_finish(stream, reason, s->now_ms);
 }
 
 static void
@@ -181,7 +224,8 @@ tell_end(struct session *s, struct stream *stream)
 {
 	uint32_t reason;
 
-	if (stream->state != STREAM_OPEN || !stream->eof || stream->told)
+	if ((stream->state != STREAM_OPEN && stream->state != STREAM_SECURING) || !stream->eof ||
+	    stream->told)
 		return;
 	/* A CUT is sent before the socket is shut down, but may not be read yet. */
 	if (stream->reason == REASON_NONE && (s->now_ms < stream->tell_ms || !answer_take(s)))
@@ -191,9 +235,12 @@ tell_end(struct session *s, struct stream *stream)
 	reason = stream->reason;
 	stream->told = true;
 	if (reason == REASON_NONE)
-		reason = stream->reset || stream->protocol == PROTOCOL_UDP ? REASON_CONNECT_FAILED
-									   : REASON_PEER_CLOSED;
-	if (s->ws.state == WS_OPEN)
+		reason = stream->fault                                       ? stream->fault
+			 : stream->reset || stream->protocol == PROTOCOL_UDP ? REASON_CONNECT_FAILED
+									     : REASON_PEER_CLOSED;
+	if (stream->state == STREAM_SECURING)
+		tell_refused(s, stream, reason);
+	else if (s->ws.state == WS_OPEN)
 		s->dialect->ended(s, stream, reason);
 }
 
@@ -219,9 +266,11 @@ watch(struct session *s, struct stream *stream)
 static bool
 unwatched_input(const struct session *s, const struct stream *stream)
 {
-	if (!stream->hung || stream->eof)
+	bool pending = stream->state == STREAM_OPEN && stream->secure && tls_pending(stream->tls);
+
+	if (stream->eof || !(stream->hung || pending))
 		return false;
-	return stream->state == STREAM_FINISHING ||
+	return stream->state == STREAM_SECURING || stream->state == STREAM_FINISHING ||
 	       (stream->state == STREAM_OPEN && ws_room(&s->ws));
 }
 
@@ -232,6 +281,8 @@ settle_one(struct session *s, struct stream *stream)
 
 	if (stream_idle(stream, s->now_ms))
 		stream_cut(stream, REASON_IDLE);
+	if (stream->state == STREAM_SECURING && (stream->hung || s->now_ms >= stream->deadline_ms))
+		streams_secure(s, stream);
 	if (unwatched_input(s, stream) && stream->state == STREAM_OPEN)
 		pump(s, stream);
 	tell_end(s, stream);
@@ -290,7 +341,7 @@ streams_busy(const struct session *s)
 		const struct stream *stream = &s->streams[i];
 		enum stream_state state = stream->state;
 
-		if (state == STREAM_OPEN || state == STREAM_FINISHING || state == STREAM_ENDED)
+		if (state >= STREAM_SECURING)
 			return true;
 		/* The client's last words may have come before the broker's answer. */
 		if (state == STREAM_ABANDONED && stream->up.length &&

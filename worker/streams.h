@@ -41,6 +41,12 @@ struct stream *streams_by_id(struct session *s, uint32_t id);
 bool streams_full(const struct session *s);
 
 /**
+ * streams_secure() - go on with a stream that is SECURING, and tell its dialect when it is
+ * open.
+ */
+void streams_secure(struct session *s, struct stream *stream);
+
+/**
  * streams_event() - epoll told of a stream.
  */
 void streams_event(struct session *s, uint32_t tag, uint32_t events);

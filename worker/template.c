@@ -6,12 +6,33 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/channel.h"
 #include "seccomp/install.h"
 #include "worker/session.h"
+
+/* Longer holes are rare, and have whole pages. */
+#define HOLE 16384U
+#define STEP 16U /* of malloc(3)'s sizes */
+
+void
+template_seal(void)
+{
+	/* Longer than a hole: it is behind all of them, at the end of what is in use. */
+	const uintptr_t end = (uintptr_t)malloc(4 * HOLE);
+
+	for (size_t size = HOLE; end && size; size -= STEP) {
+		void *hole = malloc(size);
+
+		while (hole && (uintptr_t)hole < end)
+			hole = malloc(size);
+		free(hole);
+	}
+	free((void *)end);
+}
 
 int
 template_session(int channel, struct session *s)

@@ -23,6 +23,14 @@ struct session;
 int template_run(int channel, struct session *s);
 
 /**
+ * template_seal() - the memory that is shared with sessions is complete.
+ *
+ * What is free in it is taken and never used, so that sessions begin in new pages: what
+ * they put into the holes of shared pages, they would first have to copy.
+ */
+void template_seal(void);
+
+/**
  * template_session() - the last step of a session's confinement, then the session.
  * @channel: its channel to the broker.
  *

@@ -194,7 +194,9 @@ play_grant(struct play *p, uint32_t channels, uint32_t message_bytes)
 {
 	const struct ipc_granted granted = {
 		.head = {MSG_GRANTED},
-		.terms = {.channels = channels, .message_bytes = message_bytes},
+		.terms = {.channels = channels,
+			  .message_bytes = message_bytes,
+			  .connect_timeout_ms = 30000},
 	};
 
 	play_post(p, &granted, sizeof(granted), 0);

@@ -119,7 +119,8 @@ inside_start(struct inside *in, uint32_t channels)
 	s->dialect = &in->dialect;
 	s->mine = in;
 	s->state = IPC_OPEN;
-	s->granted = (struct ipc_terms){.channels = channels, .message_bytes = 1U << 20};
+	s->granted = (struct ipc_terms){
+		.channels = channels, .message_bytes = 1U << 20, .connect_timeout_ms = 30000};
 	ws_start(&s->ws, s->client, &reader);
 	assert_int_equal(ws_upgrade(&s->ws, "", 0, "", 0), 0);
 	ws_release(&s->ws, 1U << 20);

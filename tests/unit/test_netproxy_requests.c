@@ -37,8 +37,6 @@ test_bad_requests(void **state)
 		{"{\"t\":\"open\",\"id\":1,\"host\":\"h.example\",\"port\":80.0}", "Invalid port"},
 		{"{\"t\":\"open\",\"id\":1,\"host\":80,\"port\":80}", "Invalid host"},
 		{"{\"t\":\"open\",\"id\":1,\"port\":80}", "Invalid host"},
-		{"{\"t\":\"open\",\"id\":1,\"host\":\"h.example\",\"port\":443}",
-		 "TLS to port 443 is not available in this version"},
 	};
 	struct play p;
 
@@ -55,6 +53,32 @@ test_bad_requests(void **state)
 			assert_null(strstr(answer, "\"id\""));
 	}
 	play_quiet(&p);
+	play_lost(&p);
+}
+
+/* Port 443 is TLS, and no other. */
+static void
+test_port_443(void **state)
+{
+	struct ipc_buffer buffer;
+	struct play p;
+
+	(void)state;
+	play_netproxy(&p, 5);
+	play_text(&p, "{\"t\":\"open\",\"id\":1,\"host\":\"h.example\",\"port\":443}");
+	play_take(&p, MSG_OPEN, &buffer);
+	assert_int_equal(buffer.any.OPEN_body.protocol, PROTOCOL_TLS);
+	assert_int_equal(buffer.any.OPEN_body.addr.port, 443);
+	close(play_opened(&p, buffer.any.OPEN_body.tag, 77));
+	/* This session has no trust store. */
+	play_expect_text(&p,
+			 "{\"t\":\"error\",\"id\":1,\"msg\":\"Connection failed: the server has no "
+			 "trust store, so no TLS is made\"}");
+	play_take(&p, MSG_END, &buffer);
+	assert_int_equal(buffer.any.END_body.claimed_reason, REASON_TLS_NO_TRUST);
+	play_text(&p, "{\"t\":\"open\",\"id\":1,\"host\":\"h.example\",\"port\":444}");
+	play_take(&p, MSG_OPEN, &buffer);
+	assert_int_equal(buffer.any.OPEN_body.protocol, PROTOCOL_TCP);
 	play_lost(&p);
 }
 
@@ -329,6 +353,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_port_443),
 		cmocka_unit_test(test_bad_base64),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_closed_while_connecting),

@@ -326,10 +326,14 @@ test_ids(void **state)
 	play_refused(&p, tag, REASON_TIMEOUT);
 	wn_expect_text(&p, 0x86, 1, "connection timed out");
 	wn_send(&p, "09 " ID_1 " 01bb 62");
-	wn_expect_text(&p, 0x86, 1, "TLS error: not available in this version");
-	play_text(&p, "{\"op\":\"connect_tls\",\"id\":7,\"addr\":\"a\",\"port\":443}");
-	play_expect_text(&p, "{\"ev\":\"error\",\"id\":7,\"msg\":\"TLS error: not available in "
-			     "this version\"}");
+	play_refused(&p, wn_take(&p, PROTOCOL_TLS, IPC_CONNECT, "b").tag, REASON_NO_RULE);
+	wn_expect_text(&p, 0x87, 1, "address not in allow list: b:443");
+	play_text(&p, "{\"op\":\"connect_tls\",\"id\":7,\"addr\":\"a\",\"port\":8443}");
+	close(play_opened(&p, wn_take(&p, PROTOCOL_TLS, IPC_CONNECT, "a").tag, 77));
+	/* This session has no trust store. */
+	play_expect_text(&p, "{\"ev\":\"error\",\"id\":7,\"msg\":\"TLS error: the server has no "
+			     "trust store, so no TLS is made\"}");
+	play_expect_end(&p, 0, 0);
 	play_quiet(&p);
 	play_lost(&p);
 }

@@ -79,7 +79,7 @@ if FUZZERS
 noinst_LIBRARIES += tests/fuzz/libsession.a
 tests_fuzz_libsession_a_SOURCES = $(SESSION_SOURCES) \
 	ipc/channel.c ipc/text.c ipc/words.c
-tests_fuzz_libsession_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_libsession_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(GNUTLS_CFLAGS) $(FUZZ_FLAGS)
 noinst_PROGRAMS += \
 	tests/fuzz/fuzz_guard \
 	tests/fuzz/fuzz_ws

@@ -124,17 +124,14 @@ open_connection(struct session *s, const struct json_object *request, const stru
 	}
 	if (!read_destination(s, request, &wanted))
 		return;
-	if (wanted.port == TLS_PORT) {
-		netproxy_say_error(s, id, "TLS to port 443 is not available in this version");
-		return;
-	}
 	c = malloc(sizeof(*c));
 	if (!c) {
 		session_no_memory(s);
 		return;
 	}
 	*c = wanted;
-	if (!session_open(s, PROTOCOL_TCP, c->host, c->port, c)) {
+	if (!session_open(s, c->port == TLS_PORT ? PROTOCOL_TLS : PROTOCOL_TCP, c->host, c->port,
+			  c)) {
 		netproxy_say_refused(s, c, REASON_CHANNELS_LIMIT, &no_address);
 		free(c);
 	}

@@ -110,6 +110,7 @@ netproxy_say_refused(struct session *s, const struct netproxy_connection *connec
 				   reason_sentence(reason));
 		break;
 	case REASON_TIMEOUT:
+	case REASON_TLS_TIMEOUT:
 		netproxy_say_error(s, id, "Connection timeout");
 		break;
 	case REASON_CONNECTS_LIMIT:

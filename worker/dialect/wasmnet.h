@@ -86,6 +86,7 @@ struct wasmnet_end {
 	uint64_t id;
 	enum wasmnet_kind kind;
 	bool opened;
+	bool tls;          /* TCP: the server speaks TLS on it */
 	bool shut;         /* the client sends no more */
 	bool beside;       /* UDP: asked for by send_to, so that nobody waits for an answer */
 	uint64_t accepted; /* the id of what a listener accepted last; 0: nothing yet */

@@ -86,7 +86,8 @@ ask(struct session *s, const struct ipc_addr *near, struct wasmnet_end *end)
 {
 	switch (end->kind) {
 	case WASMNET_TCP:
-		return session_open(s, PROTOCOL_TCP, end->host, end->port, end);
+		return session_open(s, end->tls ? PROTOCOL_TLS : PROTOCOL_TCP, end->host, end->port,
+				    end);
 	case WASMNET_UDP:
 		return session_open(s, PROTOCOL_UDP, end->host, end->port, end);
 	case WASMNET_LISTENER:
@@ -175,9 +176,9 @@ make_socket(struct session *s, const struct wasmnet_request *request)
 		resolve(s, &wanted);
 		return;
 	default:
-		wasmnet_say_text(s, WASMNET_ERROR, request->id,
-				 "TLS error: not available in this version");
-		return;
+		wanted.kind = WASMNET_TCP;
+		wanted.tls = true;
+		break;
 	}
 	make(s, &wanted, NULL);
 }

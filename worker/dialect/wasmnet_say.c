@@ -301,6 +301,8 @@ say_failed(struct session *s, const struct wasmnet_end *end, uint32_t reason)
 
 	if (end->kind == WASMNET_UDP && reason_plain(reason) == REASON_RESOURCES)
 		before = "UDP bind failed: ";
+	if (reason >= REASON_TLS_FAILED && reason <= REASON_TLS_NO_TRUST)
+		before = "TLS error: ";
 	wasmnet_say_text(s, WASMNET_ERROR, end->id, "%s%s", before, reason_sentence(reason));
 }
 

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+#include "worker/tls.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ipc/messages.h"
+#include "ipc/words.h"
+#include "worker/trust.h"
+
+#define TRIES 8 /* of one call that something harmless interrupts, such as a warning */
+
+struct tls {
+	gnutls_session_t session;
+	int fd;
+	uint64_t sent;
+	uint64_t received;
+	uint64_t heard; /* of received, when data came last */
+	bool ended;     /* the socket came to its end */
+	bool in_flight; /* a record was made that the socket did not take whole */
+	uint32_t reason;
+	/* GnuTLS keeps the way to these, and looks at them during the handshake. */
+	gnutls_typed_vdata_st wanted[2];
+	unsigned char purpose[sizeof(GNUTLS_KP_TLS_WWW_SERVER)];
+	unsigned char who[IPC_HOST];
+};
+
+/* --- the socket ------------------------------------------------------------------------ */
+
+static ssize_t
+pull(gnutls_transport_ptr_t with, void *bytes, size_t n)
+{
+	struct tls *t = with;
+	uint64_t room = t->heard + TLS_SILENCE - t->received;
+	ssize_t got = -1;
+
+	errno = EPROTO;
+	if (room)
+		got = read(t->fd, bytes, n < room ? n : (size_t)room);
+	if (got > 0)
+		t->received += (uint64_t)got;
+	if (got == 0)
+		t->ended = true;
+	if (got < 0)
+		gnutls_transport_set_errno(t->session, errno);
+	return got;
+}
+
+/* GnuTLS asks before it reads, where it has a time limit. Ours has none: the stream has. */
+static int
+pull_timeout(gnutls_transport_ptr_t with, unsigned int ms)
+{
+	(void)with;
+	(void)ms;
+	return 1;
+}
+
+static ssize_t
+push(gnutls_transport_ptr_t with, const giovec_t *pieces, int n)
+{
+	struct tls *t = with;
+	ssize_t took = writev(t->fd, pieces, n);
+
+	if (took > 0)
+		t->sent += (uint64_t)took;
+	if (took < 0)
+		gnutls_transport_set_errno(t->session, errno);
+	return took;
+}
+
+/* --- its beginning and end ---------------------------------------------------------------- */
+
+static void
+set_wanted(struct tls *t, const char *host, const struct ipc_addr *addr)
+{
+	unsigned int n = addr->family == 4 ? 4 : 16;
+	gnutls_vdata_types_t type = GNUTLS_DT_IP_ADDRESS;
+
+	if (*host) {
+		n = (unsigned int)strnlen(host, sizeof(t->who) - 1);
+		type = GNUTLS_DT_DNS_HOSTNAME;
+		memcpy(t->who, host, n);
+	} else {
+		memcpy(t->who, addr->ip, n);
+	}
+	memcpy(t->purpose, GNUTLS_KP_TLS_WWW_SERVER, sizeof(t->purpose));
+	t->wanted[0] = (gnutls_typed_vdata_st){type, t->who, n};
+	t->wanted[1] = (gnutls_typed_vdata_st){GNUTLS_DT_KEY_PURPOSE_OID, t->purpose,
+					       sizeof(t->purpose) - 1};
+}
+
+struct tls *
+tls_new(struct trust *trust, const char *host, const struct ipc_addr *addr, int fd,
+	uint32_t *reason)
+{
+	struct tls *t = NULL;
+
+	*reason = REASON_TLS_NO_TRUST;
+	if (!trust || !trust_ready(trust))
+		return NULL;
+	*reason = REASON_RESOURCES;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	if (gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) < 0)
+		goto fail;
+	t->fd = fd;
+	set_wanted(t, host, addr);
+	if (gnutls_priority_set(t->session, trust->priority) < 0 ||
+	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, trust->credentials) < 0 ||
+	    (*host && gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, host, strlen(host)) < 0))
+		goto fail_session;
+	gnutls_session_set_verify_cert2(t->session, t->wanted, 2, 0);
+	gnutls_transport_set_ptr(t->session, t);
+	gnutls_transport_set_pull_function(t->session, pull);
+	gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
+	gnutls_transport_set_vec_push_function(t->session, push);
+	*reason = REASON_NONE;
+	return t;
+fail_session:
+	gnutls_deinit(t->session);
+fail:
+	free(t);
+	return NULL;
+}
+
+void
+tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	gnutls_deinit(t->session);
+	free(t);
+}
+
+/* --- why it failed -------------------------------------------------------------------------- */
+
+/* What a person can mend first. */
+static uint32_t
+certificate_reason(unsigned int status)
+{
+	static const struct {
+		unsigned int bits;
+		uint32_t reason;
+	} reasons[] = {
+		{GNUTLS_CERT_REVOKED, REASON_TLS_REVOKED},
+		{GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA, REASON_TLS_ISSUER},
+		{GNUTLS_CERT_EXPIRED, REASON_TLS_EXPIRED},
+		{GNUTLS_CERT_NOT_ACTIVATED, REASON_TLS_NOT_YET},
+		{GNUTLS_CERT_UNEXPECTED_OWNER, REASON_TLS_HOST},
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (status & reasons[i].bits)
+			return reasons[i].reason;
+	}
+	return REASON_TLS_CERTIFICATE;
+}
+
+/* Sets errno for GnuTLS's @error, and the reason where it is the end. Returns -1. */
+static int
+fail_with(struct tls *t, int error)
+{
+	errno = EPROTO;
+	if (error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED)
+		errno = EAGAIN;
+	else if (error == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
+		t->reason = certificate_reason(gnutls_session_get_verify_cert_status(t->session));
+	else if (t->ended)
+		t->reason = REASON_TLS_TRUNCATED;
+	else if (error == GNUTLS_E_MEMORY_ERROR)
+		t->reason = REASON_RESOURCES;
+	else if ((error == GNUTLS_E_PULL_ERROR && t->received < t->heard + TLS_SILENCE) ||
+		 error == GNUTLS_E_PUSH_ERROR)
+		t->reason = REASON_CONNECT_FAILED;
+	else
+		t->reason = REASON_TLS_FAILED;
+	return -1;
+}
+
+/* A warning, or a message that was taken: the call is made again. */
+static bool
+harmless(int error)
+{
+	return error < 0 && !gnutls_error_is_fatal(error) && error != GNUTLS_E_AGAIN &&
+	       error != GNUTLS_E_REHANDSHAKE;
+}
+
+/* --- what it does ----------------------------------------------------------------------------- */
+
+int
+tls_handshake(struct tls *t)
+{
+	int result;
+	int tries = 0;
+
+	do {
+		result = gnutls_handshake(t->session);
+	} while (harmless(result) && ++tries < TRIES);
+	if (result == GNUTLS_E_SUCCESS) {
+		t->heard = t->received;
+		return 0;
+	}
+	if (harmless(result))
+		result = GNUTLS_E_AGAIN;
+	(void)fail_with(t, result);
+	if (errno == EAGAIN)
+		return -1;
+	if (t->reason == REASON_TLS_TRUNCATED)
+		t->reason = REASON_TLS_FAILED;
+	/* Little was sent before: there is room for it, or there is nobody. */
+	(void)gnutls_alert_send_appropriate(t->session, result);
+	errno = EPROTO;
+	return -1;
+}
+
+bool
+tls_writing(const struct tls *t)
+{
+	return gnutls_record_get_direction(t->session) == 1;
+}
+
+ssize_t
+tls_read(struct tls *t, void *bytes, size_t size)
+{
+	ssize_t result;
+	int tries = 0;
+
+	do {
+		result = gnutls_record_recv(t->session, bytes, size);
+	} while (harmless((int)result) && ++tries < TRIES);
+	if (result > 0)
+		t->heard = t->received;
+	if (result >= 0)
+		return result;
+	if (harmless((int)result))
+		result = GNUTLS_E_AGAIN;
+	return fail_with(t, (int)result);
+}
+
+bool
+tls_pending(const struct tls *t)
+{
+	return gnutls_record_check_pending(t->session) > 0;
+}
+
+ssize_t
+tls_write(struct tls *t, const void *bytes, size_t n)
+{
+	ssize_t result;
+
+	/* GnuTLS has its own copy of a record that is in flight, and wants no other. */
+	if (t->in_flight)
+		result = gnutls_record_send(t->session, NULL, 0);
+	else
+		result = gnutls_record_send(t->session, bytes, n < TLS_RECORD ? n : TLS_RECORD);
+	t->in_flight = result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED;
+	return result >= 0 ? result : fail_with(t, (int)result);
+}
+
+int
+tls_bye(struct tls *t)
+{
+	int result = gnutls_bye(t->session, GNUTLS_SHUT_WR);
+
+	return result == GNUTLS_E_SUCCESS ? 0 : fail_with(t, result);
+}
+
+uint32_t
+tls_reason(const struct tls *t)
+{
+	return t->reason;
+}
+
+uint64_t
+tls_sent(const struct tls *t)
+{
+	return t->sent;
+}
+
+uint64_t
+tls_received(const struct tls *t)
+{
+	return t->received;
+}
