@@ -18,6 +18,7 @@ E2E_TESTS = \
 	tests/e2e/test_v86.py \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_inbound.py \
+	tests/e2e/test_tls.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_dns_hostile.py \
 	tests/e2e/test_limits.py \
@@ -48,6 +49,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/askers.py \
 	tests/lib/brokerbox.py \
 	tests/lib/browser.py \
+	tests/lib/certs.py \
 	tests/lib/netns.py \
 	tests/lib/nodejs.py \
 	tests/lib/story.py \
