@@ -161,6 +161,8 @@ put_stream_end(struct writer *writer, const struct ipc_record *record)
 		writer_number(writer, "bytes_up", record->bytes_up);
 		writer_number(writer, "bytes_down", record->bytes_down);
 	}
+	if (record->claims.claimed_reason)
+		writer_word(writer, "claimed_reason", reason_word(record->claims.claimed_reason));
 	writer_number(writer, "claimed_up", record->claims.claimed_up);
 	writer_number(writer, "claimed_down", record->claims.claimed_down);
 	if (record->protocol == PROTOCOL_UDP) {

@@ -29,6 +29,10 @@ ALL = ("tcp", "tls")
 RULES = [to("127.0.0.1:*", ALL), to("%s:*" % certs.NUMBER, ALL), to("[::1]:*", ALL),
          to("localhost:*", ALL, private=True)]
 BIG = 8 << 20
+WORDS = {"expired": "tls-expired", "not-yet": "tls-not-yet-valid",
+         "other-host": "tls-wrong-host",
+         "unknown": "tls-unknown-issuer", "self-signed": "tls-unknown-issuer",
+         "client": "tls-certificate"}
 
 
 def rules(seconds=10, **more):
@@ -148,6 +152,8 @@ class Tls(suite.SuiteCase):
                 with self.subTest(kind, host=host), serve(kind=kind) as target:
                     self.fails(target, text, host)
                     self.assertEqual(target.wait_seen().received, 0)
+                    ended = self.suite.wait_record("stream-end", peer_port=target.port)
+                    self.assertEqual(ended["claimed_reason"], WORDS[kind])
 
     def test_names_and_numbers(self):
         with serve() as target:

@@ -146,7 +146,7 @@ class Datagrams(suite.SuiteCase):
             end = one.wait_record("stream-end", protocol="udp")
             self.assertEqual(len(echo.seen), 3)
         self.assertEqual({key: end[key] for key in end if key.startswith("claimed_")}, {
-            "claimed_up": 6, "claimed_down": 6, "claimed_datagrams_up": 3,
+            "claimed_reason": "client-closed", "claimed_up": 6, "claimed_down": 6, "claimed_datagrams_up": 3,
             "claimed_datagrams_down": 3, "claimed_dropped": 2})
 
     def limited(self):
