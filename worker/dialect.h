@@ -70,7 +70,7 @@ struct dialect_ops {
 	 * Nothing more comes: REASON_PEER_CLOSED for an end of stream in order,
 	 * REASON_CONNECT_FAILED for a broken connection, of TLS also REASON_TLS_TRUNCATED
 	 * and REASON_TLS_FAILED, REASON_IDLE for UDP without a
-	 * datagram for STREAM_IDLE_MS, else why the broker cut it. The dialect drops
+	 * datagram for its idle_ms, else why the broker cut it. The dialect drops
 	 * the stream when it is done with it.
 	 */
 	void (*ended)(struct session *s, struct stream *stream, uint32_t reason);

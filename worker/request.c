@@ -46,8 +46,12 @@ request(struct session *s, const struct ipc_open *ask, uint32_t beside, void *ow
 	stream->listening = ask->kind == IPC_LISTEN;
 	stream->beside = beside;
 	stream->owner = owner;
-	if (stream->protocol == PROTOCOL_UDP)
+	if (stream->protocol == PROTOCOL_UDP) {
 		stream->up.most = STREAM_UP_MARK;
+		stream->idle_ms = STREAM_IDLE_MS;
+		if (s->granted.idle_timeout_ms && s->granted.idle_timeout_ms < STREAM_IDLE_MS)
+			stream->idle_ms = s->granted.idle_timeout_ms;
+	}
 	ask_open(s, stream);
 	return stream;
 }

@@ -280,7 +280,7 @@ stream_deadline(const struct stream *s)
 	if (s->eof && !s->told && (s->state == STREAM_OPEN || s->state == STREAM_SECURING))
 		return s->tell_ms;
 	if (s->state == STREAM_OPEN && is_udp(s) && !s->hung)
-		return s->progress_ms + STREAM_IDLE_MS;
+		return s->progress_ms + s->idle_ms;
 	if ((s->state == STREAM_ABANDONED && s->up.length) || s->state == STREAM_SECURING)
 		return s->deadline_ms;
 	if (s->state != STREAM_FINISHING)
@@ -312,7 +312,7 @@ bool
 stream_idle(const struct stream *s, uint64_t now_ms)
 {
 	return s->state == STREAM_OPEN && is_udp(s) && !s->hung &&
-	       now_ms >= s->progress_ms + STREAM_IDLE_MS;
+	       now_ms >= s->progress_ms + s->idle_ms;
 }
 
 void

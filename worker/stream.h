@@ -43,7 +43,7 @@
 
 #define STREAM_DATAGRAM_MOST 65507U /* bytes of one datagram: IPv4's most */
 #define STREAM_DATAGRAMS     256U   /* most that wait */
-#define STREAM_IDLE_MS       60000U /* UDP without a datagram either way ends after so long */
+#define STREAM_IDLE_MS       60000U /* UDP without a datagram either way lasts no longer */
 
 enum stream_state {
 	STREAM_FREE,
@@ -71,6 +71,8 @@ struct stream {
 	uint64_t dropped; /* UDP: datagrams that did not go out, or on; errors of the peer's side */
 	uint64_t datagrams_up; /* UDP: that went out, and that came */
 	uint64_t datagrams_down;
+	uint32_t
+		idle_ms; /* UDP: STREAM_IDLE_MS, or idle_timeout of the grant, if that is shorter */
 	uint32_t datagrams; /* UDP: how many wait in up, each behind its length */
 	uint32_t beside;    /* UDP: tag of the stream whose near port it shall share; 0: none */
 	struct buffer up;   /* waits to be written */
@@ -179,7 +181,7 @@ uint64_t stream_deadline(const struct stream *s);
 uint32_t stream_wants(const struct stream *s, bool room);
 
 /**
- * stream_idle() - is it open, UDP, and without a datagram for STREAM_IDLE_MS?
+ * stream_idle() - is it open, UDP, and without a datagram for idle_ms?
  */
 bool stream_idle(const struct stream *s, uint64_t now_ms);
 

@@ -35,6 +35,26 @@ test_idle(void **state)
 	close(peer);
 }
 
+/* The grant can only make it shorter. */
+static void
+test_idle_of_the_grant(void **state)
+{
+	struct inside *in = *state;
+	int peer;
+
+	in->s->granted.idle_timeout_ms = 2000;
+	(void)inside_udp_open(in, 0, &peer);
+	assert_int_equal(streams_deadline(in->s), 1000 + 2000);
+	in->s->now_ms += 2000;
+	inside_told(in, "a ended idle, ");
+	inside_expect_end(in, 1, REASON_IDLE, 0, 0);
+	close(peer);
+	in->s->granted.idle_timeout_ms = 2 * STREAM_IDLE_MS;
+	(void)inside_udp_open(in, 0, &peer);
+	assert_int_equal(streams_deadline(in->s), in->s->now_ms + STREAM_IDLE_MS);
+	close(peer);
+}
+
 /* What came before is delivered, then why, and nothing after it. */
 static void
 test_cut(void **state)
@@ -215,6 +235,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(idle),
+		TEST(idle_of_the_grant),
 		TEST(cut),
 		TEST(cut_before_shutdown),
 		TEST(shut_down_without_cut),
