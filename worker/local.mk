@@ -9,6 +9,7 @@ SESSION_SOURCES = \
 	worker/guard.c worker/guard.h \
 	worker/ws.c worker/ws_io.c worker/ws.h \
 	worker/buffer.c worker/buffer.h \
+	worker/gather.c worker/gather.h \
 	worker/names.c worker/names.h \
 	worker/stream.c worker/stream_tls.c worker/stream_udp.c worker/stream.h \
 	worker/tls.c worker/tls.h worker/trust.c worker/trust.h \

@@ -8,6 +8,7 @@ worker_tests = \
 	tests/unit/test_stream \
 	tests/unit/test_stream_end \
 	tests/unit/test_names \
+	tests/unit/test_gather \
 	tests/unit/test_session_parts \
 	tests/unit/test_session_broken \
 	tests/unit/test_tunnel \
@@ -41,6 +42,8 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(WIRE)
 tests_unit_test_stream_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stream_end_SOURCES = tests/unit/test_stream_end.c $(WIRE)
 tests_unit_test_stream_end_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_gather_SOURCES = tests/unit/test_gather.c
+tests_unit_test_gather_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_names_SOURCES = tests/unit/test_names.c
 tests_unit_test_names_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_udp_SOURCES = tests/unit/test_session_udp.c $(INSIDE)

@@ -29,9 +29,7 @@ begin(struct session *s, const struct target *target, const char *query, size_t 
 static void
 granted(struct session *s)
 {
-	struct netproxy *np = s->mine;
-
-	np->message.most = s->granted.message_bytes;
+	(void)s; /* the client speaks first */
 }
 
 /* --- connections -------------------------------------------------------------- */
@@ -234,6 +232,9 @@ serve(struct session *s, const struct json_object *request)
 static void
 message_begin(struct session *s, bool text)
 {
+	struct netproxy *np = s->mine;
+
+	gather_begin(s, &np->message, text);
 	if (!text)
 		session_violation(s, CLOSE_UNSUPPORTED, "netproxy takes text messages only");
 }
@@ -243,8 +244,7 @@ message_chunk(struct session *s, const uint8_t *bytes, size_t n)
 {
 	struct netproxy *np = s->mine;
 
-	if (buffer_add(&np->message, bytes, n) < 0)
-		session_no_memory(s);
+	(void)gather_chunk(s, &np->message, bytes, n);
 }
 
 static void
@@ -252,11 +252,11 @@ message_end(struct session *s)
 {
 	struct netproxy *np = s->mine;
 	struct json_object *request = NULL;
-	const char *text = np->message.length ? (const char *)buffer_head(&np->message) : "";
+	const char *text = (const char *)gather_bytes(&np->message);
 	enum json_result result =
-		json_read(text, np->message.length, s->granted.message_bytes, &request);
+		json_read(text, np->message.bytes.length, s->granted.message_bytes, &request);
 
-	buffer_free(&np->message);
+	gather_free(&np->message);
 	if (result == JSON_NO_MEMORY) {
 		session_no_memory(s);
 	} else if (result != JSON_FINE) {
@@ -331,7 +331,7 @@ stop(struct session *s)
 		free(stream->owner);
 		stream->owner = NULL;
 	}
-	buffer_free(&np->message);
+	gather_free(&np->message);
 }
 
 const struct dialect_ops dialect_netproxy = {

@@ -13,7 +13,7 @@
 
 #include "ipc/messages.h"
 #include "worker/base64.h"
-#include "worker/buffer.h"
+#include "worker/gather.h"
 
 #define NETPROXY_ID     64U    /* longest id that is a string, in bytes */
 #define NETPROXY_PIECE  16383U /* bytes in one data message; a multiple of 3 */
@@ -31,7 +31,7 @@ struct netproxy_id {
 };
 
 struct netproxy {
-	struct buffer message; /* the message under way */
+	struct gather message; /* the one under way */
 	char answer[NETPROXY_ANSWER];
 };
 

@@ -22,9 +22,7 @@ begin(struct session *s, const struct target *target, const char *query, size_t 
 static void
 granted(struct session *s)
 {
-	struct wasmnet *wn = s->mine;
-
-	wn->message.most = s->granted.message_bytes;
+	(void)s; /* the client speaks first */
 }
 
 /* --- messages of the WebSocket ----------------------------------------------------------- */
@@ -34,7 +32,7 @@ message_begin(struct session *s, bool text)
 {
 	struct wasmnet *wn = s->mine;
 
-	wn->message_text = text;
+	gather_begin(s, &wn->message, text);
 }
 
 static void
@@ -42,21 +40,20 @@ message_chunk(struct session *s, const uint8_t *bytes, size_t n)
 {
 	struct wasmnet *wn = s->mine;
 
-	if (buffer_add(&wn->message, bytes, n) < 0)
-		session_no_memory(s);
+	(void)gather_chunk(s, &wn->message, bytes, n);
 }
 
 static void
 message_end(struct session *s)
 {
 	struct wasmnet *wn = s->mine;
-	const uint8_t *bytes = wn->message.length ? buffer_head(&wn->message) : (const uint8_t *)"";
-	size_t n = wn->message.length;
+	const uint8_t *bytes = gather_bytes(&wn->message);
+	size_t n = wn->message.bytes.length;
 	struct wasmnet_request request = {0};
 	const char *wrong = "";
 	enum wasmnet_read result;
 
-	wn->json = wn->message_text;
+	wn->json = wn->message.text;
 	result = wn->json ? wasmnet_read_json((const char *)bytes, n, s->granted.message_bytes,
 					      &request, &wrong)
 			  : wasmnet_read_binary(bytes, n, &request, &wrong);
@@ -68,7 +65,7 @@ message_end(struct session *s)
 	else
 		wasmnet_serve(s, &request);
 	wasmnet_release(&request);
-	buffer_free(&wn->message);
+	gather_free(&wn->message);
 }
 
 /* --- what the broker and the destination say ------------------------------------------------ */
@@ -188,7 +185,7 @@ stop(struct session *s)
 		free(stream->owner);
 		stream->owner = NULL;
 	}
-	buffer_free(&wn->message);
+	gather_free(&wn->message);
 }
 
 const struct dialect_ops dialect_wasmnet = {

@@ -13,7 +13,7 @@
 
 #include "ipc/messages.h"
 #include "worker/base64.h"
-#include "worker/buffer.h"
+#include "worker/gather.h"
 
 #define WASMNET_HEAD    9U       /* bytes of a binary frame before its payload */
 #define WASMNET_PIECE   16384U   /* most bytes of a TCP stream in one event */
@@ -97,8 +97,7 @@ struct wasmnet_end {
 };
 
 struct wasmnet {
-	struct buffer message; /* the message under way */
-	bool message_text;     /* what it is */
+	struct gather message; /* the one under way */
 	bool json;             /* what events are */
 	char answer[WASMNET_ANSWER];
 };

@@ -27,7 +27,6 @@ granted(struct session *s)
 {
 	struct wisp *wisp = s->mine;
 
-	wisp->message.most = s->granted.message_bytes;
 	wisp->info_awaited = wisp->v2;
 	if (wisp->v2)
 		wisp_say_info(s);
@@ -84,6 +83,7 @@ message_begin(struct session *s, bool text)
 
 	wisp->reading = WISP_READ_HEAD;
 	wisp->sink = NULL;
+	gather_begin(s, &wisp->message, text);
 	if (text)
 		session_violation(s, CLOSE_UNSUPPORTED, "Wisp takes binary messages only");
 }
@@ -107,7 +107,7 @@ static void
 choose(struct session *s)
 {
 	struct wisp *wisp = s->mine;
-	const uint8_t *bytes = buffer_head(&wisp->message);
+	const uint8_t *bytes = gather_bytes(&wisp->message);
 	struct stream *stream;
 
 	wisp->reading = WISP_READ_WHOLE;
@@ -121,8 +121,8 @@ choose(struct session *s)
 		return;
 	wisp->reading = WISP_READ_DATA;
 	wisp->sink = stream;
-	push(s, bytes + WISP_HEAD, wisp->message.length - WISP_HEAD);
-	buffer_free(&wisp->message);
+	push(s, bytes + WISP_HEAD, wisp->message.bytes.length - WISP_HEAD);
+	gather_free(&wisp->message);
 }
 
 static void
@@ -134,9 +134,9 @@ message_chunk(struct session *s, const uint8_t *bytes, size_t n)
 		push(s, bytes, n);
 		return;
 	}
-	if (buffer_add(&wisp->message, bytes, n) < 0)
-		session_no_memory(s);
-	else if (wisp->reading == WISP_READ_HEAD && wisp->message.length >= WISP_HEAD)
+	if (!gather_chunk(s, &wisp->message, bytes, n))
+		return;
+	if (wisp->reading == WISP_READ_HEAD && wisp->message.bytes.length >= WISP_HEAD)
 		choose(s);
 }
 
@@ -161,7 +161,7 @@ message_end(struct session *s)
 		session_violation(s, CLOSE_PROTOCOL, "a packet is shorter than its head");
 		break;
 	case WISP_READ_WHOLE:
-		wisp_serve(s, buffer_head(&wisp->message), wisp->message.length);
+		wisp_serve(s, gather_bytes(&wisp->message), wisp->message.bytes.length);
 		break;
 	case WISP_READ_DATA:
 		if (wisp->sink)
@@ -169,7 +169,7 @@ message_end(struct session *s)
 		break;
 	}
 	wisp->sink = NULL;
-	buffer_free(&wisp->message);
+	gather_free(&wisp->message);
 }
 
 /* --- what the broker and the destination say ------------------------------------------- */
@@ -234,7 +234,7 @@ stop(struct session *s)
 		free(stream->owner);
 		stream->owner = NULL;
 	}
-	buffer_free(&wisp->message);
+	gather_free(&wisp->message);
 }
 
 const struct dialect_ops dialect_wisp = {

@@ -6,7 +6,7 @@
 #ifndef SOCKWARD_WORKER_DIALECT_WISP_H
 #define SOCKWARD_WORKER_DIALECT_WISP_H
 
-#include "worker/buffer.h"
+#include "worker/gather.h"
 #include "worker/session.h"
 
 #define WISP_HEAD   5U   /* bytes of a packet's head: type, stream */
@@ -64,8 +64,8 @@ struct wisp {
 	bool info_awaited;
 	bool confirm; /* both sides know stream open confirmation */
 	enum wisp_reading reading;
-	struct stream *sink; /* NULL: nobody wants the bytes */
-	struct buffer message;
+	struct stream *sink;   /* NULL: nobody wants the bytes */
+	struct gather message; /* what is collected of the one under way */
 	uint8_t out[WISP_HEAD + SESSION_PIECE];
 };
 
