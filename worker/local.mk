@@ -15,7 +15,9 @@ SESSION_SOURCES = \
 	worker/tls.c worker/tls.h worker/trust.c worker/trust.h \
 	worker/streams.c worker/streams.h worker/request.c \
 	worker/dialect.h worker/dialects.c worker/dialects.def \
+	worker/dialect/single.c worker/dialect/single.h \
 	worker/dialect/raw.c \
+	worker/dialect/wsproxy.c \
 	worker/dialect/udp_relay.c \
 	worker/dialect/netproxy.c worker/dialect/netproxy_say.c worker/dialect/netproxy.h \
 	worker/dialect/wasmnet.c worker/dialect/wasmnet_ask.c worker/dialect/wasmnet_read.c \

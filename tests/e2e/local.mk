@@ -10,6 +10,7 @@ E2E_TESTS = \
 	tests/e2e/test_http.py \
 	tests/e2e/test_frames.py \
 	tests/e2e/test_raw.py \
+	tests/e2e/test_forms.py \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_udp_clients.py \
 	tests/e2e/test_netproxy.py \

@@ -13,6 +13,8 @@ worker_tests = \
 	tests/unit/test_session_broken \
 	tests/unit/test_tunnel \
 	tests/unit/test_session_raw \
+	tests/unit/test_session_forms \
+	tests/unit/test_session_forms_life \
 	tests/unit/test_session_flow \
 	tests/unit/test_session_netproxy \
 	tests/unit/test_netproxy_requests \
@@ -64,6 +66,10 @@ tests_unit_test_tunnel_SOURCES = tests/unit/test_tunnel.c
 tests_unit_test_tunnel_LDADD = cli/libcli.a $(WSLAY_LIBS) $(NETTLE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_raw_SOURCES = tests/unit/test_session_raw.c $(PLAY)
 tests_unit_test_session_raw_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_forms_SOURCES = tests/unit/test_session_forms.c $(PLAY)
+tests_unit_test_session_forms_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_forms_life_SOURCES = tests/unit/test_session_forms_life.c $(PLAY)
+tests_unit_test_session_forms_life_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_flow_SOURCES = tests/unit/test_session_flow.c $(PLAY)
 tests_unit_test_session_flow_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_netproxy_SOURCES = tests/unit/test_session_netproxy.c $(PLAY)

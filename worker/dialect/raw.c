@@ -1,64 +1,111 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * raw: one TCP stream a session, /raw/HOST/PORT, what websockify's clients
- * speak. Bytes both ways in binary messages, whose borders mean nothing.
+ * raw: one stream a session, whose destination stands in the URL.
  *
- * An empty message of the client is the end of what it sends. It is told of
- * the destination's end by close 1000, after the last byte; or, if it asked
- * with ?eof=message, by an empty message, and then the session ends when both
- * ways have ended.
+ *   /raw/HOST/PORT                what websockify's clients speak, and TCP of Emscripten's:
+ *   /raw?address=HOST:PORT        and Neon's. Bytes both ways in binary messages
+ *   /raw?host=HOST&port=PORT      the same, but a command before the client's bytes: that
+ *                                 of php-wasm in WordPress Playground
+ *   /raw/HOST/PORT?emscripten=udp a datagram a message: UDP of Emscripten's
+ *
+ * Over bytes an empty message of the client is the end of what it sends. It is told of
+ * the destination's end by close 1000, after the last byte; or, if it asked with
+ * ?eof=message, by an empty message, and then the session ends when both ways have
+ * ended.
  */
 #include <string.h>
 
 #include "worker/closing.h"
-#include "worker/name.h"
-#include "worker/session.h"
+#include "worker/dialect/single.h"
+#include "worker/gather.h"
 
-struct raw {
-	char host[IPC_HOST];
-	uint16_t port; /* 0: not a valid one */
-	bool eof_message;
-	bool client_ended;
-	bool peer_ended;
-	size_t message_length; /* of the message under way */
-	struct stream *stream;
+#define COMMAND_DATA   1U
+#define COMMAND_OPTION 2U    /* of the socket: level, name, value; the worker may set none */
+#define COMMANDS_FAIL  3000U /* close code of whatever goes wrong with the destination */
+#define PORT_MESSAGE   10U   /* bytes of the first message of a bound socket of Emscripten's */
+
+enum raw_form {
+	RAW_BYTES,
+	RAW_COMMANDS,
+	RAW_DATAGRAMS,
 };
 
-/* /raw/HOST/PORT. The port is not decoded: digits need no escapes. */
+struct raw {
+	struct single single;
+	enum raw_form form;
+	size_t message_length; /* BYTES: of the message under way */
+	uint8_t command;       /* COMMANDS: of the message under way; 0: not there yet */
+	bool spoke;            /* DATAGRAMS: the first message has come */
+	struct gather message; /* DATAGRAMS: the one under way */
+};
+
+/* --- the URL ------------------------------------------------------------------------ */
+
 static bool
-begin(struct session *s, const struct target *target, const char *query, size_t n)
+says(const char *query, size_t n, const char *name, const char *value)
+{
+	char text[16];
+	size_t length;
+
+	return target_query(query, n, name, text, sizeof(text), &length) == TARGET_FOUND &&
+	       strcmp(text, value) == 0;
+}
+
+/* The port is not decoded: digits need no escapes. */
+static bool
+begin_path(struct raw *raw, const struct target *target, const char *query, size_t n)
 {
 	const struct target_segment *host = &target->segment[0];
 	const struct target_segment *port = &target->segment[1];
-	struct raw *raw = s->mine;
-	char value[16];
-	size_t length;
 
-	if (target->segments != 2 || !host->raw_length || !port->raw_length)
+	if (!host->raw_length || !port->raw_length)
 		return false;
-	raw->port = target_port(port->raw, port->raw_length);
-	/* What is no destination is refused by the broker, on record. */
-	if (!name_canonical(host->text, host->length, raw->host))
-		name_for_record(host->text, host->length, raw->host);
-	raw->eof_message =
-		target_query(query, n, "eof", value, sizeof(value), &length) == TARGET_FOUND &&
-		strcmp(value, "message") == 0;
+	single_host(&raw->single, host->text, host->length);
+	raw->single.port = target_port(port->raw, port->raw_length);
+	if (says(query, n, "emscripten", "udp")) {
+		raw->form = RAW_DATAGRAMS;
+		raw->single.udp = true;
+	}
 	return true;
 }
 
-static void
-granted(struct session *s)
+static bool
+begin_query(struct raw *raw, const char *query, size_t n)
+{
+	char text[TARGET_HOST];
+	char port[16];
+	size_t length;
+	size_t port_length;
+	enum target_parameter address =
+		target_query(query, n, "address", text, sizeof(text), &length);
+
+	if (address != TARGET_ABSENT)
+		return address == TARGET_FOUND && single_address(&raw->single, text, length);
+	if (target_query(query, n, "host", text, sizeof(text), &length) != TARGET_FOUND ||
+	    target_query(query, n, "port", port, sizeof(port), &port_length) != TARGET_FOUND ||
+	    !length)
+		return false;
+	raw->form = RAW_COMMANDS;
+	raw->single.fail_code = COMMANDS_FAIL;
+	single_host(&raw->single, text, length);
+	raw->single.port = target_port(port, port_length);
+	return true;
+}
+
+static bool
+begin(struct session *s, const struct target *target, const char *query, size_t n)
 {
 	struct raw *raw = s->mine;
+	bool bare = !target->segments || (target->segments == 1 && !target->segment[0].raw_length);
 
-	if (!raw->port) {
-		session_close_reason(s, REASON_NAME_INVALID);
-		return;
-	}
-	raw->stream = session_open(s, PROTOCOL_TCP, raw->host, raw->port, raw);
-	if (!raw->stream)
-		session_close_reason(s, REASON_CHANNELS_LIMIT);
+	if (!(bare ? begin_query(raw, query, n)
+		   : target->segments == 2 && begin_path(raw, target, query, n)))
+		return false;
+	raw->single.eof_message = raw->form == RAW_BYTES && says(query, n, "eof", "message");
+	return true;
 }
+
+/* --- messages of the WebSocket ---------------------------------------------------------- */
 
 static void
 message_begin(struct session *s, bool text)
@@ -66,21 +113,27 @@ message_begin(struct session *s, bool text)
 	struct raw *raw = s->mine;
 
 	raw->message_length = 0;
+	raw->command = 0;
+	gather_begin(s, &raw->message, text);
 	if (text)
 		session_violation(s, CLOSE_UNSUPPORTED, "raw takes binary messages only");
 }
 
-/* What the client sends no longer arrives. */
 static void
-close_broken(struct session *s)
+command_chunk(struct session *s, const uint8_t *bytes, size_t n)
 {
-	const struct raw *raw = s->mine;
+	struct raw *raw = s->mine;
 
-	if (raw->stream->reason != REASON_NONE)
-		session_close_reason(s, raw->stream->reason);
-	else
-		session_close(s, CLOSE_UNREACHABLE,
-			      "peer-closed: the destination broke the connection");
+	if (!raw->command) {
+		raw->command = *bytes++;
+		n--;
+		if (raw->command != COMMAND_DATA && raw->command != COMMAND_OPTION) {
+			session_violation(s, CLOSE_PROTOCOL, "a command that there is not");
+			return;
+		}
+	}
+	if (n && raw->command == COMMAND_DATA)
+		single_push(s, bytes, n);
 }
 
 static void
@@ -89,78 +142,54 @@ message_chunk(struct session *s, const uint8_t *bytes, size_t n)
 	struct raw *raw = s->mine;
 
 	raw->message_length += n;
-	if (raw->client_ended)
-		session_violation(s, CLOSE_POLICY, "data after the end of the stream");
-	else if (session_push(s, raw->stream, bytes, n) < 0)
-		session_violation(s, CLOSE_TOO_BIG, "more than may wait");
-	else if (raw->peer_ended && raw->stream->up_broken)
-		close_broken(s);
+	if (raw->form == RAW_BYTES)
+		single_push(s, bytes, n);
+	else if (raw->form == RAW_COMMANDS)
+		command_chunk(s, bytes, n);
+	else
+		(void)gather_chunk(s, &raw->message, bytes, n);
+}
+
+/* The port that an Emscripten socket is bound to, for another one of its kind. */
+static bool
+is_port(const uint8_t *bytes, size_t n)
+{
+	return n == PORT_MESSAGE && memcmp(bytes, "\xff\xff\xff\xffport", 8) == 0;
 }
 
 static void
-end_if_both(struct session *s)
+end_datagram(struct session *s)
 {
-	const struct raw *raw = s->mine;
+	struct raw *raw = s->mine;
+	const uint8_t *bytes = gather_bytes(&raw->message);
+	size_t n = raw->message.bytes.length;
 
-	if (!raw->client_ended || !raw->peer_ended)
-		return;
-	if (raw->stream->up_broken)
-		close_broken(s);
-	else
-		session_close(s, CLOSE_NORMAL, "");
+	/* An empty one is nothing to its peers, and does not count as the first. */
+	if (n && (raw->spoke || !is_port(bytes, n)))
+		single_push(s, bytes, n);
+	raw->spoke = raw->spoke || n;
+	gather_free(&raw->message);
 }
 
 static void
 message_end(struct session *s)
 {
-	struct raw *raw = s->mine;
+	const struct raw *raw = s->mine;
 
-	if (raw->message_length)
-		return;
-	raw->client_ended = true;
-	session_shut(s, raw->stream);
-	end_if_both(s);
+	if (raw->form == RAW_DATAGRAMS)
+		end_datagram(s);
+	else if (raw->form == RAW_COMMANDS && !raw->command)
+		session_violation(s, CLOSE_PROTOCOL, "a message without a command");
+	else if (raw->form == RAW_BYTES && !raw->message_length)
+		single_end(s);
 }
 
 static void
-opened(struct session *s, struct stream *stream)
-{
-	(void)s;
-	(void)stream; /* what the client sent meanwhile has gone out */
-}
-
-static void
-refused(struct session *s, struct stream *stream, uint32_t reason, const struct ipc_addr *peer)
-{
-	(void)stream;
-	(void)peer;
-	session_close_reason(s, reason);
-}
-
-static void
-data(struct session *s, struct stream *stream, const uint8_t *bytes, size_t n)
-{
-	(void)stream;
-	ws_send(&s->ws, false, bytes, n);
-}
-
-static void
-ended(struct session *s, struct stream *stream, uint32_t reason)
+stop(struct session *s)
 {
 	struct raw *raw = s->mine;
 
-	(void)stream;
-	raw->peer_ended = true;
-	if (reason == REASON_CONNECT_FAILED) {
-		close_broken(s);
-	} else if (reason != REASON_PEER_CLOSED) {
-		session_close_reason(s, reason);
-	} else if (raw->eof_message) {
-		ws_send(&s->ws, false, "", 0);
-		end_if_both(s);
-	} else {
-		session_close(s, CLOSE_NORMAL, "");
-	}
+	gather_free(&raw->message);
 }
 
 const struct dialect_ops dialect_raw = {
@@ -168,12 +197,13 @@ const struct dialect_ops dialect_raw = {
 	.path = "raw",
 	.size = sizeof(struct raw),
 	.begin = begin,
-	.granted = granted,
+	.granted = single_granted,
 	.message_begin = message_begin,
 	.message_chunk = message_chunk,
 	.message_end = message_end,
-	.opened = opened,
-	.refused = refused,
-	.data = data,
-	.ended = ended,
+	.opened = single_opened,
+	.refused = single_refused,
+	.data = single_data,
+	.ended = single_ended,
+	.stop = stop,
 };
