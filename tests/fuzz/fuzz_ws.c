@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A whole session: the input is what the client sends behind its upgrade. A thread
- * plays the broker, which grants and refuses by turns, destinations that echo, and
- * a client that reads. The session must come to its end, with a sensible status.
+ * plays the broker, which grants, refuses and cuts by turns, listens and looks names
+ * up, destinations that echo, and a client that reads. The session must come to its
+ * end, with a sensible status, and say nothing to the broker that is not its part.
  *
- * The first byte chooses: bit 0 raw or netproxy, bit 2 udp-relay instead of either;
- * bit 1 whether what follows are the client's bytes as they are, or payload that is
- * put into frames by the harness.
+ * The client speaks in PARTS, each when nobody has said anything for a millisecond: so
+ * that streams are opened, and have said something, before it goes on.
+ *
+ * The first byte chooses: bits 0, 2, 3 and 4 one of forms[], which is the dialect; bit
+ * 1 whether what follows are the client's bytes as they are, or payload that is put
+ * into frames by the harness; bits 5 to 7 which requests fare how.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -21,39 +25,146 @@
 #include "tests/fuzz/check.h"
 #include "worker/session.h"
 
-#define PEERS 32
+#define PEERS      32
+#define PARTS      3
+#define INPUT_MOST 60000
+#define WIRE_MOST  (512 + 7 * (INPUT_MOST + 1)) /* a head, and a frame for each byte */
 
 static const char upgrade[] = "GET %s HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
 			      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n";
 
-/* Everybody but the worker. */
+/* A path, more lines of the head, and the opcode of frames that the harness makes. */
+static const struct {
+	const char *path;
+	const char *fields;
+	unsigned int op;
+} forms[] = {
+	{"/netproxy", "", 1},
+	{"/raw/h.example/80", "", 2},
+	{"/udp-relay/h.example", "", 2},
+	{"/udp-relay/192.0.2.1", "", 2},
+	{"/wisp/", "", 2},
+	{"/wisp/", "Sec-WebSocket-Protocol: wisp-v2\r\n", 2},
+	{"/wasmnet", "", 1},
+	{"/wasmnet", "", 2},
+	{"/wsproxy/h.example:80", "", 2},
+	{"/raw?address=h.example:80&eof=message", "", 2},
+	{"/raw?host=h.example&port=80", "", 2},
+	{"/raw/h.example/80?emscripten=udp", "", 2},
+};
+
+/* What became of a number that the broker gave. */
+enum given {
+	GIVEN_NONE, /* to a request without a stream */
+	GIVEN_STREAM,
+	GIVEN_DATAGRAMS,
+	GIVEN_LISTENER,
+	GIVEN_ENDED,
+};
+
+/* Everybody but the worker. Streams have the numbers from 1 on. */
 struct others {
 	int broker;
 	int client;
-	int peers[PEERS];
-	bool datagrams[PEERS];
+	int peers[PEERS + 1];
+	uint32_t tags[PEERS + 1];
+	enum given given[PEERS + 1];
 	unsigned int opened;
+	unsigned int luck;
+	uint8_t wire[WIRE_MOST]; /* what the client sends */
+	size_t length;
+	size_t sent;
+	unsigned int parts; /* that are left of it */
 };
 
+/* A stream of number @id, by a request or for a listener. */
 static void
-answer_open(struct others *o, uint32_t tag, bool datagrams)
+give(struct others *o, uint32_t tag, unsigned int id, bool datagrams)
 {
-	struct ipc_opened opened = {.head = {MSG_OPENED}, .tag = tag, .stream = o->opened + 1};
-	struct ipc_refused refused = {.head = {MSG_REFUSED}, .tag = tag, .reason = tag % 40};
+	const struct ipc_opened opened = {.head = {MSG_OPENED}, .tag = tag, .stream = id};
+	const struct ipc_cut cut = {{MSG_CUT}, id, REASON_BYTES_LIMIT};
 	int fds[2];
 
-	if (o->opened == PEERS || o->opened % 3 == 2) {
-		o->opened += o->opened < PEERS;
-		(void)ipc_post(o->broker, &refused, sizeof(refused));
-		return;
-	}
 	CHECK(socketpair(AF_UNIX, (datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0, fds) ==
 	      0);
-	o->datagrams[o->opened] = datagrams;
-	o->peers[o->opened++] = fds[0];
+	o->given[id] = datagrams ? GIVEN_DATAGRAMS : GIVEN_STREAM;
+	o->peers[id] = fds[0];
 	(void)ipc_pass(o->broker, &opened, sizeof(opened), fds[1]);
+	if ((id + o->luck) % 7 == 6)
+		(void)ipc_post(o->broker, &cut, sizeof(cut));
 	close(fds[1]);
+}
+
+/* Somebody connects to a listener, also after its END, which that may have crossed. */
+static void
+connect_to(struct others *o, uint32_t tag)
+{
+	if (o->opened < PEERS)
+		give(o, tag, ++o->opened, false);
+}
+
+static void
+refuse(struct others *o, uint32_t tag)
+{
+	const struct ipc_refused refused = {.head = {MSG_REFUSED}, .tag = tag, .reason = tag % 40};
+
+	(void)ipc_post(o->broker, &refused, sizeof(refused));
+}
+
+static void
+listen_for(struct others *o, uint32_t tag)
+{
+	const struct ipc_opened listening = {
+		.head = {MSG_LISTENING}, .tag = tag, .stream = o->opened};
+	const struct ipc_cut cut = {{MSG_CUT}, o->opened, REASON_POLICY_CHANGED};
+
+	o->given[o->opened] = GIVEN_LISTENER;
+	(void)ipc_post(o->broker, &listening, sizeof(listening));
+	connect_to(o, tag);
+	if ((cut.stream + o->luck) % 4 == 3)
+		(void)ipc_post(o->broker, &cut, sizeof(cut));
+	connect_to(o, tag);
+}
+
+static void
+answer_open(struct others *o, const struct ipc_open *ask)
+{
+	struct ipc_resolved resolved = {
+		.head = {MSG_RESOLVED}, .tag = ask->tag, .ttl_s = 1, .count = ask->tag % 8 + 1};
+
+	CHECK(ask->tag);
+	CHECK(ipc_text_ok(ask->host, IPC_HOST));
+	CHECK(ask->host[0] || ask->addr.family);
+	CHECK(ask->kind <= IPC_LISTEN);
+	CHECK(!ask->protocol == (ask->kind == IPC_RESOLVE));
+	/* A near port is shared with a stream of datagrams that was opened. */
+	CHECK(ask->beside <= o->opened);
+	CHECK(!ask->beside || o->given[ask->beside] == GIVEN_DATAGRAMS);
+	for (uint32_t i = 0; i < resolved.count; i++)
+		resolved.addrs[i] = (struct ipc_addr){4, 0, 0, {192, 0, 2, (uint8_t)(i + 1)}};
+	if (o->opened == PEERS || (++o->opened + o->luck) % 3 == 0) {
+		refuse(o, ask->tag);
+		return;
+	}
+	o->tags[o->opened] = ask->tag;
+	if (ask->kind == IPC_RESOLVE)
+		(void)ipc_post(o->broker, &resolved, sizeof(resolved));
+	else if (ask->kind == IPC_LISTEN)
+		listen_for(o, ask->tag);
+	else
+		give(o, ask->tag, o->opened, ask->protocol == PROTOCOL_UDP);
+}
+
+/* Once for each stream, and for nothing else. */
+static void
+take_end(struct others *o, uint32_t id)
+{
+	CHECK(id && id <= o->opened);
+	CHECK(o->given[id] != GIVEN_NONE && o->given[id] != GIVEN_ENDED);
+	if (o->given[id] == GIVEN_LISTENER)
+		connect_to(o, o->tags[id]);
+	o->given[id] = GIVEN_ENDED;
 }
 
 /* Returns false when the worker is gone. */
@@ -75,64 +186,96 @@ serve(struct others *o)
 
 		(void)ipc_post(o->broker, &granted, sizeof(granted));
 	} else if (buffer.any.head.type == MSG_OPEN) {
-		CHECK(ipc_text_ok(buffer.any.OPEN_body.host, IPC_HOST));
-		CHECK(buffer.any.OPEN_body.kind == IPC_CONNECT);
-		/* A near port is shared with a stream that was opened. */
-		CHECK(buffer.any.OPEN_body.beside <= o->opened);
-		answer_open(o, buffer.any.OPEN_body.tag,
-			    buffer.any.OPEN_body.protocol == PROTOCOL_UDP);
+		answer_open(o, &buffer.any.OPEN_body);
+	} else if (buffer.any.head.type == MSG_END) {
+		take_end(o, buffer.any.END_body.stream);
 	}
 	return true;
 }
 
 static void
-echo(int *fd, bool datagrams)
+echo(int *fd, bool last)
 {
 	static char bytes[65536];
+	int type = 0;
+	socklen_t size = sizeof(type);
 	ssize_t n = read(*fd, bytes, sizeof(bytes));
 
-	if (datagrams) {
-		if (n >= 0)
-			(void)!write(*fd, bytes, (size_t)n);
-	} else if (n > 0) {
+	(void)getsockopt(*fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	if (n > 0 || (type == SOCK_DGRAM && !n)) {
 		(void)!write(*fd, bytes, (size_t)n);
-	} else {
+		if (last)
+			shutdown(*fd, SHUT_WR);
+	} else if (type == SOCK_STREAM) {
 		close(*fd);
 		*fd = -1;
 	}
 }
 
+/* The client's next part; what its socket does not take comes with the next. */
+static void
+speak(struct others *o)
+{
+	size_t n = (o->length - o->sent) / o->parts;
+	ssize_t wrote = write(o->client, o->wire + o->sent, n);
+
+	if (wrote > 0)
+		o->sent += (size_t)wrote;
+	if (!--o->parts)
+		shutdown(o->client, SHUT_WR);
+}
+
+static void
+listen_to(struct others *o)
+{
+	static char bytes[65536];
+
+	if (read(o->client, bytes, sizeof(bytes)) > 0)
+		return;
+	close(o->client);
+	o->client = -1;
+	o->parts = 0;
+}
+
 static void *
 play(void *data)
 {
-	static char bytes[65536];
 	struct others *o = data;
-	struct pollfd ready[PEERS + 2];
+	struct pollfd ready[PEERS + 3];
+	bool quiet;
 	bool up = true;
 
 	while (up) {
 		ready[0] = (struct pollfd){.fd = o->broker, .events = POLLIN};
 		ready[1] = (struct pollfd){.fd = o->client, .events = POLLIN};
-		for (int i = 0; i < PEERS; i++)
+		for (int i = 0; i <= PEERS; i++)
 			ready[2 + i] = (struct pollfd){.fd = o->peers[i], .events = POLLIN};
-		(void)poll(ready, PEERS + 2, 1000);
-		if (ready[1].revents && read(o->client, bytes, sizeof(bytes)) <= 0) {
-			close(o->client);
-			o->client = -1;
-		}
-		for (int i = 0; i < PEERS; i++) {
+		quiet = poll(ready, PEERS + 3, o->parts ? 1 : 1000) == 0;
+		if (ready[1].revents)
+			listen_to(o);
+		for (int i = 0; i <= PEERS; i++) {
 			if (ready[2 + i].revents)
-				echo(&o->peers[i], o->datagrams[i]);
+				echo(&o->peers[i], ((unsigned int)i + o->luck) % 5 == 4);
 		}
 		if (ready[0].revents)
 			up = serve(o);
+		if (quiet && o->parts)
+			speak(o);
 	}
 	return NULL;
 }
 
+static void
+put(struct others *o, const void *bytes, size_t n)
+{
+	CHECK(n <= sizeof(o->wire) - o->length);
+	memcpy(o->wire + o->length, bytes, n);
+	o->length += n;
+}
+
 /* Puts each line of the payload into a frame of its own. */
 static void
-send_framed(int fd, const uint8_t *data, size_t size, unsigned int op)
+put_framed(struct others *o, const uint8_t *data, size_t size, unsigned int op)
 {
 	while (size) {
 		const uint8_t *newline = memchr(data, '\n', size);
@@ -140,7 +283,6 @@ send_framed(int fd, const uint8_t *data, size_t size, unsigned int op)
 		uint8_t head[8] = {(uint8_t)(0x80 | op), 0x80};
 		size_t length = 6;
 
-		n = n < 65536 ? n : 65535;
 		if (n < 126) {
 			head[1] = (uint8_t)(0x80 | n);
 		} else {
@@ -149,8 +291,8 @@ send_framed(int fd, const uint8_t *data, size_t size, unsigned int op)
 			head[3] = (uint8_t)n;
 			length = 8;
 		}
-		(void)!write(fd, head, length);
-		(void)!write(fd, data, n);
+		put(o, head, length);
+		put(o, data, n);
 		n += newline != NULL;
 		data += n;
 		size -= n;
@@ -158,20 +300,20 @@ send_framed(int fd, const uint8_t *data, size_t size, unsigned int op)
 }
 
 static void
-send_all(int fd, const uint8_t *data, size_t size)
+put_all(struct others *o, const uint8_t *data, size_t size)
 {
-	static const char *const paths[] = {"/netproxy", "/raw/h.example/80",
-					    "/udp-relay/h.example", "/udp-relay/192.0.2.1"};
-	unsigned int path = (data[0] & 1) | (data[0] & 4) >> 1;
+	size_t form = ((data[0] & 1U) | (data[0] & 4U) >> 1 | (data[0] & 24U) >> 1) %
+		      (sizeof(forms) / sizeof(forms[0]));
 	char head[512];
-	int n = snprintf(head, sizeof(head), upgrade, paths[path]);
+	int n = snprintf(head, sizeof(head), upgrade, forms[form].path, forms[form].fields);
 
-	(void)!write(fd, head, (size_t)n);
+	put(o, head, (size_t)n);
 	if (data[0] & 2)
-		(void)!write(fd, data + 1, size - 1);
+		put(o, data + 1, size - 1);
 	else
-		send_framed(fd, data + 1, size - 1, path ? 2 : 1);
-	shutdown(fd, SHUT_WR);
+		put_framed(o, data + 1, size - 1, forms[form].op);
+	o->luck = data[0] >> 5;
+	o->parts = PARTS;
 }
 
 int
@@ -179,38 +321,40 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct ipc_plain client = {{MSG_CLIENT}};
 	struct session *s = calloc(1, sizeof(*s));
-	struct others o = {0};
+	struct others *o = calloc(1, sizeof(*o));
 	int channel[2];
 	int connection[2];
 	pthread_t thread;
 	int status;
 
-	if (!s || !size || size > 60000) {
+	if (!s || !o || !size || size > INPUT_MOST) {
 		free(s);
+		free(o);
 		return 0;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	memset(o.peers, 0xff, sizeof(o.peers));
+	memset(o->peers, 0xff, sizeof(o->peers));
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, channel) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, connection) == 0);
-	o.broker = channel[0];
-	o.client = connection[0];
-	send_all(o.client, data, size);
-	CHECK(ipc_pass(o.broker, &client, sizeof(client), connection[1]) == 0);
+	o->broker = channel[0];
+	o->client = connection[0];
+	put_all(o, data, size);
+	CHECK(ipc_pass(o->broker, &client, sizeof(client), connection[1]) == 0);
 	close(connection[1]);
-	CHECK(pthread_create(&thread, NULL, play, &o) == 0);
+	CHECK(pthread_create(&thread, NULL, play, o) == 0);
 	status = session_run(s, channel[1]);
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(status == WORKER_DONE ||
 	      (status >= WORKER_HTTP_REFUSED && status <= WORKER_NO_MEMORY &&
 	       status != WORKER_BROKER_LOST));
-	close(o.broker);
-	if (o.client >= 0)
-		close(o.client);
-	for (int i = 0; i < PEERS; i++) {
-		if (o.peers[i] >= 0)
-			close(o.peers[i]);
+	close(o->broker);
+	if (o->client >= 0)
+		close(o->client);
+	for (int i = 0; i <= PEERS; i++) {
+		if (o->peers[i] >= 0)
+			close(o->peers[i]);
 	}
 	free(s);
+	free(o);
 	return 0;
 }
