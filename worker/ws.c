@@ -98,7 +98,7 @@ bool
 ws_room(const struct ws *ws)
 {
 	return ws->state == WS_OPEN && !ws->lost &&
-	       wslay_event_get_queued_msg_length(ws->wslay) < WS_QUEUE_MARK;
+	       !ws_io_queued(ws, WS_QUEUE_MARK, WS_QUEUE_COUNT);
 }
 
 static uint64_t

@@ -22,6 +22,8 @@
 
 #define WS_QUEUE_MARK    (256U * 1024) /* no more is read for the client above it */
 #define WS_REPLY_MARK    (512U * 1024) /* the client, who does not read, is not read either */
+#define WS_QUEUE_COUNT   4096U /* the same in messages, each of which costs memory of its own */
+#define WS_REPLY_COUNT   8192U
 #define WS_INPUT         16384U        /* bytes that are read at once */
 #define WS_TURN          (256U * 1024) /* bytes that are read before others have a turn */
 #define WS_HELD          1024U         /* bytes of an HTTP answer and of frame headers */
@@ -207,5 +209,10 @@ bool ws_io_empty(const struct ws *ws);
  * ws_io_stopped() - must no input be taken now: pong pending, reader full, or over?
  */
 bool ws_io_stopped(const struct ws *ws);
+
+/**
+ * ws_io_queued() - does so much wait, in bytes or in messages?
+ */
+bool ws_io_queued(const struct ws *ws, size_t bytes, size_t messages);
 
 #endif

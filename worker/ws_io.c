@@ -22,14 +22,20 @@ pong_pending(const struct ws *ws)
 }
 
 bool
+ws_io_queued(const struct ws *ws, size_t bytes, size_t messages)
+{
+	return wslay_event_get_queued_msg_length(ws->wslay) >= bytes ||
+	       wslay_event_get_queued_msg_count(ws->wslay) >= messages;
+}
+
+bool
 ws_io_stopped(const struct ws *ws)
 {
 	if (ws->lost || ws->violation || ws->client_code || ws->no_memory || pong_pending(ws))
 		return true;
 	if (ws->state != WS_OPEN)
 		return false;
-	return wslay_event_get_queued_msg_length(ws->wslay) >= WS_REPLY_MARK ||
-	       ws->reader.full(ws->reader.who);
+	return ws_io_queued(ws, WS_REPLY_MARK, WS_REPLY_COUNT) || ws->reader.full(ws->reader.who);
 }
 
 static void

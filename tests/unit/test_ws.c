@@ -282,6 +282,38 @@ test_header_cut_when_full(void **state)
 	assert_int_equal(s->ended, 2);
 }
 
+/* Messages of few bytes, or none, cost memory too. */
+static void
+test_room_for_small_messages(void **state)
+{
+	struct scene *s = *state;
+	unsigned int n = 0;
+
+	while (ws_room(&s->ws)) {
+		ws_send(&s->ws, false, "", n % 2);
+		assert_true(++n < 100000);
+	}
+	assert_true(s->ws.blocked);
+	/* what the client asks is answered yet, up to a bound */
+	scene_frame(s, 0x82, "", 0);
+	ws_ready(&s->ws, EPOLLIN);
+	assert_int_equal(s->ended, 1);
+	while (!ws_io_stopped(&s->ws)) {
+		ws_send(&s->ws, false, "", 0);
+		assert_true(++n < 100000);
+	}
+	scene_frame(s, 0x82, "", 0);
+	ws_ready(&s->ws, EPOLLIN);
+	assert_int_equal(s->ended, 1);
+	for (int i = 0; i < 100 && !ws_room(&s->ws); i++) {
+		scene_read(s);
+		ws_ready(&s->ws, EPOLLOUT);
+		ws_ready(&s->ws, EPOLLIN);
+	}
+	assert_int_equal(s->ended, 2);
+	assert_true(ws_room(&s->ws));
+}
+
 #define WITH_SCENE(f) cmocka_unit_test_setup_teardown(f, scene_start, scene_stop)
 
 int
@@ -298,6 +330,7 @@ main(void)
 		WITH_SCENE(test_ping_flood),
 		WITH_SCENE(test_message_too_big),
 		WITH_SCENE(test_reader_full),
+		WITH_SCENE(test_room_for_small_messages),
 		cmocka_unit_test(test_header_cut_by_room),
 		WITH_SCENE(test_header_cut_when_full),
 	};
