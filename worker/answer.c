@@ -59,12 +59,18 @@ granted(struct session *s, const struct ipc_granted *message)
 		s->dialect->granted(s);
 }
 
-/* Is it a request of that kind that was not answered yet? */
+/* Is it a request that was not answered yet? */
+static bool
+awaits_any(const struct stream *stream)
+{
+	return stream && !stream->answered &&
+	       (stream->state == STREAM_ASKED || stream->state == STREAM_ABANDONED);
+}
+
 static bool
 awaits(const struct stream *stream, enum ipc_open_kind kind)
 {
-	return stream && (stream->state == STREAM_ASKED || stream->state == STREAM_ABANDONED) &&
-	       stream->ask.kind == kind;
+	return awaits_any(stream) && stream->ask.kind == kind;
 }
 
 static void
@@ -148,7 +154,9 @@ forget(struct session *s, struct stream *stream, bool told)
 	}
 	/* The WebSocket ends: its owner waits for the dialect's stop(). */
 	buffer_free(&stream->up);
+	stream->datagrams = 0;
 	stream->state = STREAM_ABANDONED;
+	stream->answered = true;
 }
 
 static void
@@ -182,7 +190,7 @@ refused(struct session *s, const struct ipc_refused *message)
 		return;
 	}
 	stream = streams_by_tag(s, message->tag);
-	if (!stream || (stream->state != STREAM_ASKED && stream->state != STREAM_ABANDONED)) {
+	if (!awaits_any(stream)) {
 		session_broker_lost(s);
 		return;
 	}

@@ -66,7 +66,8 @@ must_wait_beside(struct session *s, struct stream *stream)
 		return false;
 	if (other->state == STREAM_OPEN || other->state == STREAM_FINISHING)
 		stream->ask.beside = other->id;
-	return other->state == STREAM_ASKED || other->state == STREAM_ABANDONED;
+	return !other->answered &&
+	       (other->state == STREAM_ASKED || other->state == STREAM_ABANDONED);
 }
 
 void

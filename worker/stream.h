@@ -99,6 +99,7 @@ struct stream {
 	uint32_t events;     /* that epoll watches for; ~0 when it does not watch */
 	uint32_t last_words; /* datagrams that were read after the end */
 	bool unsent;         /* a message for the broker waits in ask or end */
+	bool answered;       /* ABANDONED: no answer comes; it is there for its owner alone */
 	struct ipc_open ask;
 	void *owner; /* the dialect's */
 };

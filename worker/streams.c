@@ -219,18 +219,25 @@ tell_refused(struct session *s, struct stream *stream, uint32_t reason)
 	stream_finish(stream, reason, s->now_ms);
 }
 
+/* Does the dialect count on it still? */
+static bool
+wanted(const struct stream *stream)
+{
+	return stream->state == STREAM_OPEN || stream->state == STREAM_SECURING;
+}
+
 static void
 tell_end(struct session *s, struct stream *stream)
 {
 	uint32_t reason;
 
-	if ((stream->state != STREAM_OPEN && stream->state != STREAM_SECURING) || !stream->eof ||
-	    stream->told)
+	if (!wanted(stream) || !stream->eof || stream->told)
 		return;
 	/* A CUT is sent before the socket is shut down, but may not be read yet. */
 	if (stream->reason == REASON_NONE && (s->now_ms < stream->tell_ms || !answer_take(s)))
 		return;
-	if (s->over)
+	/* What was taken may have made the dialect drop it. */
+	if (s->over || !wanted(stream))
 		return;
 	reason = stream->reason;
 	stream->told = true;

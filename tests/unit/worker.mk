@@ -22,6 +22,7 @@ worker_tests = \
 	tests/unit/test_session_udp_end \
 	tests/unit/test_session_listen \
 	tests/unit/test_session_resolve \
+	tests/unit/test_session_order \
 	tests/unit/test_session_relay \
 	tests/unit/test_session_faults
 worker_replays = \
@@ -56,6 +57,8 @@ tests_unit_test_session_udp_end_SOURCES = tests/unit/test_session_udp_end.c $(IN
 tests_unit_test_session_udp_end_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_resolve_SOURCES = tests/unit/test_session_resolve.c $(INSIDE)
 tests_unit_test_session_resolve_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_order_SOURCES = tests/unit/test_session_order.c $(INSIDE)
+tests_unit_test_session_order_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_relay_SOURCES = tests/unit/test_session_relay.c $(PLAY)
 tests_unit_test_session_relay_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_parts_SOURCES = tests/unit/test_session_parts.c $(PLAY)
