@@ -144,6 +144,101 @@ test_dropped_before_its_end_is_told(void **state)
 	close(peer);
 }
 
+static void
+post_cut(struct inside *in, uint32_t stream)
+{
+	const struct ipc_cut cut = {{MSG_CUT}, stream, REASON_BYTES_LIMIT};
+
+	inside_post(in, &cut, sizeof(cut), -1);
+}
+
+/* A near port was asked for whose stream the broker was just cutting. */
+static void
+test_beside_crosses_cut(void **state)
+{
+	struct inside *in = *state;
+	int peers[2];
+	struct stream *first = inside_udp_open(in, 0, &peers[0]);
+	struct ipc_buffer buffer;
+
+	assert_non_null(session_open_beside(in->s, first, "h.example", 54, inside_name("b")));
+	inside_take(in, MSG_OPEN, &buffer);
+	assert_int_equal(buffer.any.OPEN_body.beside, 1);
+	post_cut(in, 1);
+	inside_told(in, "a ended bytes-limit, ");
+	inside_expect_end(in, 1, REASON_BYTES_LIMIT, 0, 0);
+	peers[1] = inside_opened(in, buffer.any.OPEN_body.tag, 2, 0);
+	inside_told(in, "b opened, ");
+	/* and once more, for a stream that is long gone */
+	post_cut(in, 1);
+	assert_int_equal(send(peers[1], "x", 1, 0), 1);
+	inside_told(in, "b data 1, ");
+	assert_false(in->s->over);
+	close(peers[0]);
+	close(peers[1]);
+}
+
+/* A stream that listens, as stream 5. Its tag is all that stays of it. */
+static uint32_t
+listens(struct inside *in, bool drop)
+{
+	const struct ipc_addr near = {.family = 4, .ip = {127, 0, 0, 1}};
+	struct stream *stream = session_listen(in->s, &near, inside_name("l"));
+	struct ipc_opened listening = {.head = {MSG_LISTENING}, .tag = take_open(in), .stream = 5};
+
+	if (drop)
+		session_drop(in->s, stream, REASON_CLIENT_CLOSED);
+	inside_post(in, &listening, sizeof(listening), -1);
+	return listening.tag;
+}
+
+/* Connections come for a listener that is cut, and when its slot has another stream. */
+static void
+test_accepted_crosses_cut(void **state)
+{
+	struct inside *in = *state;
+	uint32_t tag = listens(in, false);
+	int peers[3];
+	char byte;
+
+	inside_told(in, "l listening, ");
+	post_cut(in, 5);
+	peers[0] = inside_opened(in, tag, 6, SOCK_STREAM);
+	inside_told(in, "l ended bytes-limit, ");
+	inside_expect_end(in, 6, REASON_CONNECT_FAILED, 0, 0);
+	inside_expect_end(in, 5, REASON_BYTES_LIMIT, 0, 0);
+	peers[1] = inside_opened(in, tag, 7, SOCK_STREAM);
+	inside_expect_end(in, 7, REASON_CONNECT_FAILED, 0, 0);
+	assert_ptr_equal(session_open(in->s, PROTOCOL_TCP, "h.example", 80, inside_name("a")),
+			 &in->s->streams[0]);
+	(void)take_open(in);
+	peers[2] = inside_opened(in, tag, 8, SOCK_STREAM);
+	inside_expect_end(in, 8, REASON_CONNECT_FAILED, 0, 0);
+	inside_told(in, "");
+	assert_false(in->s->over);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(read(peers[i], &byte, 1), 0);
+		close(peers[i]);
+	}
+}
+
+/* The same for one that was dropped before it was there. */
+static void
+test_accepted_for_an_abandoned_listener(void **state)
+{
+	struct inside *in = *state;
+	uint32_t tag = listens(in, true);
+	int peer = inside_opened(in, tag, 6, SOCK_STREAM);
+
+	inside_told(in, "");
+	inside_expect_end(in, 6, REASON_CONNECT_FAILED, 0, 0);
+	inside_expect_end(in, 5, REASON_CLIENT_CLOSED, 0, 0);
+	post_cut(in, 5);
+	inside_told(in, "");
+	assert_false(in->s->over);
+	close(peer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, inside_setup, inside_teardown)
 
 int
@@ -153,6 +248,9 @@ main(void)
 		TEST(beside_one_that_nobody_is_told_of),
 		TEST(answered_twice),
 		TEST(dropped_before_its_end_is_told),
+		TEST(beside_crosses_cut),
+		TEST(accepted_crosses_cut),
+		TEST(accepted_for_an_abandoned_listener),
 	};
 
 	return cmocka_run_group_tests_name("session_order", tests, NULL, NULL);
