@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Three clients of Wisp in one page of headless Chromium, through /wisp/: wisp-js, epoxy-tls
-and libcurl.js. The last two do TLS in the page; their destination has a certificate of an
-authority that lives as long as the test.
+and libcurl.js, which speaks wsproxy too, through /wsproxy/. The last two do TLS in the page;
+their destination has a certificate of an authority that lives as long as the test.
 
 epoxy-tls takes such an authority as an option. libcurl.js has no option for it, and none that
 turns the check off: what it trusts is built in, as DER in its WebAssembly. The page gets it
@@ -107,6 +107,7 @@ class Page(unittest.TestCase):
             plain = "ws://%s:%d/wisp/" % one.address
             pages["/config"] = json.dumps({
                 "wisp": plain + "?token=%s&/" % suite.TOKEN,
+                "wsproxy": "ws://%s:%d/wsproxy/?token=%s&" % (*one.address, suite.TOKEN),
                 "plain": plain, "protocol": IN_PROTOCOL,
                 "https": "https://localhost:%d" % self.https.port, "known": known,
                 "tls": tls.port, "tcp": tcp.port, "udp": udp.port, "size": SIZE,
@@ -132,7 +133,7 @@ class Page(unittest.TestCase):
             one = self.good(saw, "wispjs-%d" % version)
             self.assertEqual(one, {"version": version, "echo": told(sent(SIZE)),
                                    "datagram": told(sent(1200)), "denied": 0x48})
-        for name in ("epoxy-1", "epoxy-2", "libcurl"):
+        for name in ("epoxy-1", "epoxy-2", "libcurl", "wsproxy"):
             one = self.good(saw, name)
             with self.subTest(name):
                 self.assertEqual(one["status"], 200)
@@ -144,15 +145,17 @@ class Page(unittest.TestCase):
             one = self.good(saw, "epoxy-%d" % version)
             self.assertEqual(one["tls"], told(sent(60000) + sent(1) + sent(3000)))
             self.assertEqual(one["datagram"], told(sent(1200)))
-        self.assertEqual(self.good(saw, "libcurl")["tls"], told(sent(10000)))
-        # wisp-js twice, epoxy-tls twice, and one session for all that libcurl.js does
-        self.assertEqual(len({r["session"] for r in self.granted("https")}), 3)
+        for name in ("libcurl", "wsproxy"):
+            self.assertEqual(self.good(saw, name)["tls"], told(sent(10000)))
+        # epoxy-tls twice, one session for all that libcurl.js does, and by wsproxy one for
+        # each connection: page and post
+        self.assertEqual(len({r["session"] for r in self.granted("https")}), 5)
         self.assertEqual(len({r["session"] for r in self.granted("tcp")}), 2)
         self.assertEqual(len({r["session"] for r in self.granted("udp")}), 4)
         self.assertEqual({r["dialect"] for r in self.granted("tls")}, {"wisp"})
         refused = {r["session"] for r in self.records
                    if r["event"] == "refused" and r["peer_port"] == 443}
-        self.assertEqual(len(refused), 5)
+        self.assertEqual(len(refused), 6)
 
     def posted_to(self, path):
         found = [body for where, body in self.posted if where == path]
