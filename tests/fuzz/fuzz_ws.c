@@ -25,12 +25,13 @@
 #include "tests/fuzz/check.h"
 #include "worker/session.h"
 
-#define PEERS      32
-#define PARTS      3
-#define INPUT_MOST 60000
-#define WIRE_MOST  (512 + 7 * (INPUT_MOST + 1)) /* a head, and a frame for each byte */
+#define PEERS       32
+#define PARTS       3
+#define INPUT_MOST  60000
+#define TARGET_MOST 200
+#define WIRE_MOST   (512 + 7 * (INPUT_MOST + 1)) /* a head, and a frame for each byte */
 
-static const char upgrade[] = "GET %s HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+static const char upgrade[] = "GET %s%s HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
 			      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n";
 
@@ -39,19 +40,24 @@ static const struct {
 	const char *path;
 	const char *fields;
 	unsigned int op;
+	bool more; /* the first line of the input is the rest of the target */
 } forms[] = {
-	{"/netproxy", "", 1},
-	{"/raw/h.example/80", "", 2},
-	{"/udp-relay/h.example", "", 2},
-	{"/udp-relay/192.0.2.1", "", 2},
-	{"/wisp/", "", 2},
-	{"/wisp/", "Sec-WebSocket-Protocol: wisp-v2\r\n", 2},
-	{"/wasmnet", "", 1},
-	{"/wasmnet", "", 2},
-	{"/wsproxy/h.example:80", "", 2},
-	{"/raw?address=h.example:80&eof=message", "", 2},
-	{"/raw?host=h.example&port=80", "", 2},
-	{"/raw/h.example/80?emscripten=udp", "", 2},
+	{"/netproxy", "", 1, false},
+	{"/raw/h.example/80", "", 2, false},
+	{"/udp-relay/h.example", "", 2, false},
+	{"/udp-relay/192.0.2.1", "", 2, false},
+	{"/wisp/", "", 2, false},
+	{"/wisp/", "Sec-WebSocket-Protocol: wisp-v2\r\n", 2, false},
+	{"/wasmnet", "", 1, false},
+	{"/wasmnet", "", 2, false},
+	{"/wsproxy/h.example:80", "", 2, false},
+	{"/raw?address=h.example:80&eof=message", "", 2, false},
+	{"/raw?host=h.example&port=80", "", 2, false},
+	{"/raw/h.example/80?emscripten=udp", "", 2, false},
+	{"/wsproxy/", "", 2, true},
+	{"/wsproxy/?token=t&", "", 2, true},
+	{"/raw/", "", 2, true},
+	{"/raw?", "", 2, true},
 };
 
 /* What became of a number that the broker gave. */
@@ -299,21 +305,41 @@ put_framed(struct others *o, const uint8_t *data, size_t size, unsigned int op)
 	}
 }
 
+/* The input's first line as a part of a request target. Returns what it took of it. */
+static size_t
+take_target(const uint8_t *data, size_t size, char out[TARGET_MOST + 1])
+{
+	size_t n = 0;
+
+	while (n < size && n < TARGET_MOST && data[n] != '\n') {
+		out[n] = data[n] > ' ' && data[n] < 0x7f ? (char)data[n] : '%';
+		n++;
+	}
+	out[n] = '\0';
+	return n < size && data[n] == '\n' ? n + 1 : n;
+}
+
 static void
 put_all(struct others *o, const uint8_t *data, size_t size)
 {
-	size_t form = ((data[0] & 1U) | (data[0] & 4U) >> 1 | (data[0] & 24U) >> 1) %
-		      (sizeof(forms) / sizeof(forms[0]));
+	size_t form = (data[0] & 1U) | (data[0] & 4U) >> 1 | (data[0] & 24U) >> 1;
+	bool framed = !(data[0] & 2);
+	char more[TARGET_MOST + 1] = "";
 	char head[512];
-	int n = snprintf(head, sizeof(head), upgrade, forms[form].path, forms[form].fields);
+	size_t at = 1;
+	int n;
 
-	put(o, head, (size_t)n);
-	if (data[0] & 2)
-		put(o, data + 1, size - 1);
-	else
-		put_framed(o, data + 1, size - 1, forms[form].op);
+	_Static_assert(sizeof(forms) / sizeof(forms[0]) == 16, "four bits choose");
 	o->luck = data[0] >> 5;
 	o->parts = PARTS;
+	if (forms[form].more)
+		at += take_target(data + 1, size - 1, more);
+	n = snprintf(head, sizeof(head), upgrade, forms[form].path, more, forms[form].fields);
+	put(o, head, (size_t)n);
+	if (framed)
+		put_framed(o, data + at, size - at, forms[form].op);
+	else
+		put(o, data + at, size - at);
 }
 
 int
