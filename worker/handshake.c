@@ -121,6 +121,7 @@ begin_dialect(struct session *s, const struct target *target)
 		return false;
 	s->mine = calloc(1, s->dialect->size);
 	if (!s->mine) {
+		s->dialect = NULL; /* which has no state to stop */
 		session_no_memory(s);
 		return true;
 	}

@@ -225,8 +225,11 @@ ws_io_start(struct ws *ws)
 		.on_msg_recv_callback = on_message,
 	};
 
-	if (wslay_event_context_server_init(&ws->wslay, &callbacks, ws) < 0)
+	if (wslay_event_context_server_init(&ws->wslay, &callbacks, ws) < 0) {
+		/* It may have been set, and freed. */
+		ws->wslay = NULL;
 		return -1;
+	}
 	wslay_event_config_set_no_buffering(ws->wslay, 1);
 	/* The guard holds the limit over the message, before wslay sees the frame. */
 	wslay_event_config_set_max_recv_msg_length(ws->wslay, (1ULL << 62));

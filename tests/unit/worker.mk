@@ -87,6 +87,15 @@ tests_fuzz_replay_guard_LDADD = $(SESSION_LIBS)
 tests_fuzz_replay_ws_SOURCES = tests/fuzz/fuzz_ws.c tests/fuzz/replay.c tests/fuzz/check.h
 tests_fuzz_replay_ws_LDADD = $(SESSION_LIBS) -lpthread
 
+# A sanitizer has a malloc(3) of its own.
+if SERVES
+check_PROGRAMS += tests/fuzz/memory_ws
+TESTS += tests/fuzz/memory_ws
+tests_fuzz_memory_ws_SOURCES = tests/fuzz/fuzz_ws.c tests/fuzz/memory.c tests/fuzz/check.h
+tests_fuzz_memory_ws_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=session_run -Wl,--wrap=json_read
+tests_fuzz_memory_ws_LDADD = $(SESSION_LIBS) -lpthread
+endif
+
 if FUZZERS
 noinst_LIBRARIES += tests/fuzz/libsession.a
 tests_fuzz_libsession_a_SOURCES = $(SESSION_SOURCES) \
