@@ -130,6 +130,19 @@ listening(struct session *s, struct stream *stream)
 	wasmnet_say_port(s, WASMNET_LISTENING, end->id, stream->local.port);
 }
 
+/* All of them are the listener's own, however many come; the client chooses ids too. */
+static uint64_t
+next_accepted(struct session *s, const struct wasmnet_end *listener)
+{
+	uint64_t base = listener->id * WASMNET_ACCEPTS;
+	uint64_t n = listener->accepted ? listener->accepted - base : 0;
+
+	do {
+		n = n % (WASMNET_ACCEPTS - 1) + 1;
+	} while (wasmnet_find(s, base + n, NULL));
+	return base + n;
+}
+
 static void
 accepted(struct session *s, struct stream *listener, struct stream *stream)
 {
@@ -140,12 +153,7 @@ accepted(struct session *s, struct stream *listener, struct stream *stream)
 		session_drop(s, stream, REASON_CONNECT_FAILED);
 		return;
 	}
-	if (!from->accepted)
-		from->accepted = from->id * WASMNET_ACCEPTS;
-	/* The client chooses ids too. */
-	do {
-		from->accepted++;
-	} while (wasmnet_find(s, from->accepted, NULL));
+	from->accepted = next_accepted(s, from);
 	*end = (struct wasmnet_end){.id = from->accepted, .kind = WASMNET_TCP, .opened = true};
 	stream->owner = end;
 	wasmnet_say_accepted(s, from->id, end->id, &stream->peer);
