@@ -12,6 +12,7 @@
  * 1 whether what follows are the client's bytes as they are, or payload that is put
  * into frames by the harness; bits 5 to 7 which requests fare how.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -110,10 +111,15 @@ connect_to(struct others *o, uint32_t tag)
 		give(o, tag, ++o->opened, false);
 }
 
+/* A port of the grant's may be taken: then the next one is asked for. */
 static void
-refuse(struct others *o, uint32_t tag)
+refuse(struct others *o, const struct ipc_open *ask)
 {
-	const struct ipc_refused refused = {.head = {MSG_REFUSED}, .tag = tag, .reason = tag % 40};
+	bool taken = ask->kind == IPC_LISTEN && o->luck % 2;
+	const struct ipc_refused refused = {.head = {MSG_REFUSED},
+					    .tag = ask->tag,
+					    .reason = taken ? REASON_ERRNO + EADDRINUSE
+							    : ask->tag % 40};
 
 	(void)ipc_post(o->broker, &refused, sizeof(refused));
 }
@@ -150,7 +156,7 @@ answer_open(struct others *o, const struct ipc_open *ask)
 	for (uint32_t i = 0; i < resolved.count; i++)
 		resolved.addrs[i] = (struct ipc_addr){4, 0, 0, {192, 0, 2, (uint8_t)(i + 1)}};
 	if (o->opened == PEERS || (++o->opened + o->luck) % 3 == 0) {
-		refuse(o, ask->tag);
+		refuse(o, ask);
 		return;
 	}
 	o->tags[o->opened] = ask->tag;
@@ -187,8 +193,11 @@ serve(struct others *o)
 	CHECK(ipc_legal(IPC_SESSION, IPC_ASK, buffer.any.head.type == MSG_AUTH ? IPC_NEW : IPC_OPEN,
 			&buffer.any, &got));
 	if (buffer.any.head.type == MSG_AUTH) {
-		const struct ipc_granted granted = {
-			.head = {MSG_GRANTED}, .terms = {.channels = 8, .message_bytes = 100000}};
+		const struct ipc_granted granted = {.head = {MSG_GRANTED},
+						    .terms = {.channels = 8,
+							      .message_bytes = 100000,
+							      .near = {4, 0, 3000, {127, 0, 0, 1}},
+							      .port_high = 3009}};
 
 		(void)ipc_post(o->broker, &granted, sizeof(granted));
 	} else if (buffer.any.head.type == MSG_OPEN) {
