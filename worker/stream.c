@@ -237,10 +237,15 @@ end(struct stream *s)
 	s->state = STREAM_ENDED;
 	if (s->fd < 0)
 		return;
-	if (s->shut || is_udp(s))
+	/*
+	 * The rest of what is still open is the broker's to shut down: a far end that
+	 * goes on sending would be answered with a reset, and the broker, which looks at
+	 * the socket first, could not tell whether that one had ended.
+	 */
+	if (is_udp(s))
 		(void)shutdown(s->fd, SHUT_RDWR);
-	else if (s->reason == REASON_NONE || s->reason == REASON_CLIENT_CLOSED ||
-		 s->reason == REASON_PEER_CLOSED)
+	else if (!s->shut && (s->reason == REASON_NONE || s->reason == REASON_CLIENT_CLOSED ||
+			      s->reason == REASON_PEER_CLOSED))
 		s->reason = s->fault ? s->fault : REASON_CONNECT_FAILED;
 	tls_free(s->tls);
 	s->tls = NULL;

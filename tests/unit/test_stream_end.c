@@ -86,6 +86,25 @@ test_finish_is_bounded(void **state)
 	assert_true(stream_step(&wire->s, wire->piece, sizeof(wire->piece), deadline));
 }
 
+/* Nothing that the far end still sends may meet a dead socket before the broker looks. */
+static void
+test_the_far_end_goes_on(void **state)
+{
+	struct wire *wire = *state;
+	int brokers = dup(wire->s.fd);
+	char got[16];
+
+	stream_finish(&wire->s, REASON_CLIENT_CLOSED, 1000);
+	assert_false(stream_step(&wire->s, wire->piece, sizeof(wire->piece), 1000));
+	assert_true(
+		stream_step(&wire->s, wire->piece, sizeof(wire->piece), 1000 + STREAM_DRAIN_MS));
+	assert_int_equal(wire->s.reason, REASON_CLIENT_CLOSED);
+	assert_int_equal(read(wire->peer, got, 1), 0);
+	assert_int_equal(send(wire->peer, "more", 4, MSG_NOSIGNAL), 4);
+	assert_int_equal(read(brokers, got, sizeof(got)), 4);
+	close(brokers);
+}
+
 static void
 test_stalled_peer(void **state)
 {
@@ -223,6 +242,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_finish_flushes_then_drains, wire_start,
 						wire_stop),
 		cmocka_unit_test_setup_teardown(test_finish_is_bounded, wire_start, wire_stop),
+		cmocka_unit_test_setup_teardown(test_the_far_end_goes_on, wire_start, wire_stop),
 		cmocka_unit_test_setup_teardown(test_stalled_peer, wire_start, wire_stop),
 		cmocka_unit_test_setup_teardown(test_trickling_peer, wire_start, wire_stop),
 		cmocka_unit_test_setup_teardown(test_broken_has_no_end, wire_start, wire_stop),
