@@ -20,6 +20,7 @@ E2E_TESTS = \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_inbound.py \
 	tests/e2e/test_tls.py \
+	tests/e2e/test_mixed.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_dns_hostile.py \
 	tests/e2e/test_limits.py \
@@ -51,8 +52,10 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/brokerbox.py \
 	tests/lib/browser.py \
 	tests/lib/certs.py \
+	tests/lib/dialects.py \
 	tests/lib/netns.py \
 	tests/lib/nodejs.py \
+	tests/lib/players.py \
 	tests/lib/story.py \
 	tests/lib/suite.py \
 	tests/lib/tap.py \

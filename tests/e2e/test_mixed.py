@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""200 streams of mixed kinds at once in one session: every byte in order, and each
+stream on record as it was."""
+
+import contextlib
+import hashlib
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import dialects
+import players
+import story
+import suite
+import tap
+from suite import to
+
+BOTH = ("tcp", "udp")
+TARGETS = [to("127.0.0.1:*", BOTH), to("[::1]:*", BOTH), to("localhost:*", BOTH, private=True)]
+RULES = suite.policy({"open": suite.grant(TARGETS, explain=True, limits={"channels": 300})},
+                     dialects=["wisp", "wasmnet"])
+
+# kind, how many in wisp and in wasmnet, why it ends on record: peer-closed where the kernel
+# had the far end's end when the worker was done, whoever was first. What else a dialect
+# can open (listeners, TLS) is a row here, with its far end in players.py and its place in
+# place(); what it asks beside streams is a row of ASIDE.
+KINDS = (("echo", 60, 60, "peer-closed"), ("sink", 40, 40, "peer-closed"),
+         ("source", 30, 30, "peer-closed"), ("half", 15, 15, "peer-closed"),
+         ("early", 8, 10, "peer-closed"), ("endless", 2, 0, "client-closed"),
+         ("reset", 10, 10, "peer-closed"), ("udp", 35, 35, "client-closed"))
+WHY = {kind: why for kind, _, _, why in KINDS}
+HOSTS = ("127.0.0.1", "localhost", "::1")
+# What wasmnet can ask beside streams: the request, the event that answers.
+ASIDE = (("resolve", {"name": "localhost"}, "resolved"), ("resolve", {"name": "a..b"}, "refused"),
+         ("bind", {"addr": "127.0.0.1", "port": 4000}, "refused"), ("listen", {}, "listening"),
+         ("connect", {"addr": "10.0.0.1", "port": 80}, "refused"),
+         ("connect_udp", {"addr": "10.0.0.1", "port": 80}, "refused"),
+         ("connect_tls", {"addr": "127.0.0.1", "port": 443}, "refused"))
+ASIDES = 60
+FIRST_ASIDE = 10000  # their ids
+
+
+def cast(rng, dialect):
+    counts = [(row[0], row[1 if dialect == "wisp" else 2]) for row in KINDS]
+    kinds = [kind for kind, count in counts for _ in range(count)]
+    rng.shuffle(kinds)
+    return [players.Part(kind, number, rng.choice(HOSTS), rng)
+            for number, kind in enumerate(kinds, 1)]
+
+
+class Mixed(suite.SuiteCase):
+    rules = RULES
+    seconds = 180
+
+    def far_ends(self, stack, dialect):
+        """The parts, and of each address one player and one mirror."""
+        seed = int.from_bytes(os.urandom(4), "big")
+        print("# seed", seed)
+        self.rng = random.Random(seed)
+        self.parts = cast(self.rng, dialect)
+        self.assertEqual(len(self.parts), 200)
+        self.player = {}
+        self.mirror = {}
+        for host in ("127.0.0.1", "::1"):
+            self.player[host] = stack.enter_context(players.Player(self.parts, address=host))
+            self.mirror[host] = stack.enter_context(players.Mirror(host))
+
+    def place(self, part):
+        """host, port, protocol; localhost by a port of 127.0.0.1."""
+        address = part.host if part.host in self.player else "127.0.0.1"
+        if part.kind == "udp":
+            return part.host, self.mirror[address].port, "udp"
+        return part.host, self.player[address].port, "tcp"
+
+    # --- the record ---------------------------------------------------------------------
+
+    def near(self, part):
+        """The near end of a part, as its far end saw it."""
+        if part.kind == "udp":
+            found = [peer for mirror in self.mirror.values()
+                     for peer in mirror.by.get(part.name, ())]
+        else:
+            found = [player.by[part.number].peer[:2] for player in self.player.values()
+                     if part.number in player.by]
+        self.assertEqual(len(found), 1, "%s %d: %s" % (part.kind, part.number, found))
+        return found[0]
+
+    def check_tcp(self, act, end):
+        part = act.part
+        seen, = [player.by[part.number] for player in self.player.values()
+                 if part.number in player.by]
+        self.assertTrue(seen.over.wait(20))
+        sent = part.up[:act.sent]
+        self.assertEqual(seen.hash.digest(),
+                         hashlib.sha256(sent[:seen.received]).digest())
+        if part.kind in ("echo", "sink"):
+            self.assertEqual((seen.received, act.sent), (len(part.up),) * 2)
+        if part.kind in ("echo", "source", "half"):
+            self.assertEqual((seen.sent, act.got), (len(part.down),) * 2)
+        if part.kind in ("reset", "endless"):
+            # A reset acknowledges nothing: the kernel counts what was before it.
+            self.assertTrue(players.HEAD <= end["bytes_up"] <= act.sent, end)
+            self.assertTrue(seen.received <= end["claimed_up"] <= act.sent, end)
+        else:
+            self.assertTrue(seen.eof, seen.error)
+            self.assertEqual(end["bytes_up"], seen.received)
+        if part.kind == "endless":
+            self.assertTrue(act.got <= end["bytes_down"] <= seen.sent, end)
+        else:
+            self.assertEqual(end["bytes_down"], seen.sent)
+
+    def check_record(self, act, records, dialect):
+        part, near = act.part, self.near(act.part)
+        protocol = "udp" if part.kind == "udp" else "tcp"
+        granted, = [r for r in records if r["event"] == "granted" and r["protocol"] == protocol
+                    and (r["local"], r["local_port"]) == near]
+        end, = [r for r in records if r["event"] == "stream-end"
+                and r["stream"] == granted["stream"]]
+        rule = "[::1]:*" if part.host == "::1" else part.host + ":*"
+        _, port, _ = self.place(part)
+        for record in (granted, end):
+            self.assertEqual((record["host"], record["protocol"], record["peer_port"],
+                              record["dialect"], record["grant"]),
+                             (part.host, protocol, port, dialect, "open"))
+            self.assertIn(record["peer"], ("127.0.0.1", "::1") if part.host == "localhost"
+                          else (part.host,))
+        self.assertEqual(granted["rule"], rule)
+        self.assertEqual(end["reason"], WHY[part.kind], "%s %d %s" % (
+            part.kind, part.number, act.over))
+        if protocol == "udp":
+            size = sum(map(len, part.datagrams))
+            self.assertEqual((end["claimed_up"], end["claimed_down"]), (size, size))
+            self.assertNotIn("bytes_up", end)
+            self.assertEqual(act.got, len(part.datagrams))
+        else:
+            self.check_tcp(act, end)
+        return end
+
+    def check_trail(self, client_port, acts, dialect):
+        opened = self.suite.wait_record("session-open", client_port=client_port)
+        last = self.suite.wait_record("session-end", session=opened["session"])
+        records = self.suite.records(session=opened["session"])
+        story.check(self.suite.records())
+        ends = [self.check_record(act, records, dialect) for act in acts]
+        self.assertEqual(len({end["stream"] for end in ends}), len(acts))
+        self.assertEqual(last["streams"], len(acts))
+        for way in ("bytes_up", "bytes_down"):
+            self.assertEqual(last[way], sum(end.get(way, 0) for end in ends))
+        return records
+
+    def all_at_once(self, client_port):
+        """By the record, all streams live now."""
+        session = self.suite.wait_record("session-open", client_port=client_port)["session"]
+        self.suite.wait_record("granted", count=len(self.parts), session=session)
+        self.assertEqual(self.suite.records("stream-end", session=session), [])
+
+    # --- sessions -----------------------------------------------------------------------
+
+    def perform(self, session, half_close, before=None):
+        acts = [players.Act(part, part.number) for part in self.parts]
+        stage = players.Stage(session, acts, self.rng, half_close, before)
+        self.opened = False
+        stage.open_all(self.place)
+        self.opened = True
+        port = session.ws.sock.getsockname()[1]
+        self.all_at_once(port)
+        stage.play()
+        session.ws.finish()
+        session.ws.sock.close()  # else it is waited for
+        return port, acts
+
+    def test_wisp(self):
+        with contextlib.ExitStack() as stack:
+            self.far_ends(stack, "wisp")
+            session = stack.enter_context(dialects.session(self.suite, "wisp"))
+            port, acts = self.perform(session, half_close=False)
+            self.check_trail(port, acts, "wisp")
+
+    def test_wasmnet(self):
+        """In both framings by turns, with other requests between."""
+        with contextlib.ExitStack() as stack:
+            self.far_ends(stack, "wasmnet")
+            session = stack.enter_context(dialects.session(self.suite, "wasmnet-json"))
+            answers, asked = {}, []
+            hear = session.hear
+
+            def note():
+                what, stream, value = hear()
+                if stream >= FIRST_ASIDE:
+                    answers.setdefault(stream, []).append(what)
+                return what, stream, value
+            session.hear = note
+
+            def between():
+                session.binary = self.rng.random() < 0.5
+                # Not before: a number that a name was told for is asked for by that name.
+                if len(asked) < ASIDES and self.opened:
+                    op, members, event = ASIDE[len(asked) % len(ASIDE)]
+                    asked.append(event)
+                    session.say(op, FIRST_ASIDE + len(asked) - 1, **members)
+            port, acts = self.perform(session, half_close=True, before=between)
+            self.assertEqual(answers, {FIRST_ASIDE + n: [event]
+                                       for n, event in enumerate(asked)})
+            records = self.check_trail(port, acts, "wasmnet")
+        self.assertEqual(len(asked), ASIDES)
+        self.assertEqual(len([r for r in records if r["event"] == "resolved"]),
+                         len([event for event in asked if event == "resolved"]))
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main())
