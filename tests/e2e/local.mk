@@ -23,6 +23,7 @@ E2E_TESTS = \
 	tests/e2e/test_mixed.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_dns_hostile.py \
+	tests/e2e/test_cases_policy.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_faults.py \
 	tests/e2e/test_audit.py \
@@ -55,6 +56,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/dialects.py \
 	tests/lib/netns.py \
 	tests/lib/nodejs.py \
+	tests/lib/places.py \
 	tests/lib/players.py \
 	tests/lib/story.py \
 	tests/lib/suite.py \

@@ -6,7 +6,6 @@ The suite runs in a network namespace whose way out leads to a machine that answ
 for every address (netns.py): a denied address that was dialled would be seen there.
 """
 
-import ipaddress
 import json
 import os
 import random
@@ -19,51 +18,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import netns
+import places
 import suite
 import tap
 import targets
 from suite import to
-
-METADATA = ["169.254.169.254", "169.254.170.2", "169.254.169.253", "100.100.100.200",
-            "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"]
-EMBEDDED = ["127.0.0.1", "10.0.0.1", "169.254.169.254"]
-
-# What stands in the private /etc/hosts of the suite.
-NAMES = """
-127.0.0.1 localhost
-8.8.8.8 public.test www.example.test a.b.example.test evilexample.test example.test
-8.8.8.8 example.test.evil.test
-10.1.2.3 inside.test metadata-too.test
-127.0.0.1 loop.test
-169.254.169.254 meta.test
-8.8.8.8 mixed.test
-127.0.0.1 mixed.test
-10.1.2.3 mixed.test
-::1 six.test
-64:ff9b::7f00:1 nat64.test
-203.0.114.1 self.test
-"""
-
-
-def blocks():
-    """(network, class, name) of the project's own list of special addresses."""
-    with open(os.path.join(suite.SOURCE, "policy", "special.data")) as file:
-        for line in file:
-            words = line.split("#")[0].split()
-            if words:
-                yield ipaddress.ip_network(words[0]), words[1], words[2]
-
-
-def embeddings(v4):
-    """IPv6 addresses that hold an IPv4 address, in all ways that are in use."""
-    n = int(ipaddress.IPv4Address(v4))
-    for prefix, shift in (("::ffff:0:0", 0), ("::", 0), ("::ffff:0:0:0", 0), ("64:ff9b::", 0),
-                          ("64:ff9b:1::", 0), ("2002::", 80), ("fe80::5efe:0:0", 0),
-                          ("2600:1::5efe:0:0", 0), ("2600:1::200:5efe:0:0", 0)):
-        yield str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) | n << shift))
-    yield str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("2001:0:808:808::")) |
-                                    (n ^ 0xffffffff)))
-
 
 class Asker:
     """One netproxy session: may I reach this?"""
@@ -118,39 +77,14 @@ def rules():
 
 
 @tap.needs_root
-class Policy(suite.SuiteCase):
+class Policy(places.Outside):
     seconds = 120
-
-    @classmethod
-    def setUpClass(cls):
-        cls.pair = netns.Pair(ports=(80, 8443)).__enter__()
-        try:
-            cls.suite = suite.Suite(rules())
-            cls.hosts = os.path.join(cls.suite.directory, "hosts")
-            cls.set_names(NAMES)
-            cls.suite.prefix = ["unshare", "-m", "sh", "-c",
-                                'mount --bind "$0" /etc/hosts && exec "$@"', cls.hosts]
-            cls.suite.start()
-        except BaseException:
-            cls.pair.__exit__()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.pair.__exit__()
-
-    @classmethod
-    def set_names(cls, text):
-        with open(cls.hosts, "r+" if os.path.exists(cls.hosts) else "w") as file:
-            file.write(text.ljust(4096, "\n"))  # the same file, in one write
+    rules = rules()
+    ports = (80, 8443)
 
     def asker(self, name=None):
         return Asker(self.suite, "token-for-%s-0123456789" % name if name else None,
                      name or "all")
-
-    def setUp(self):
-        del self.pair.arrived[:]
 
     def denied(self, asker, host, word=None, port=80):
         self.assertIsNotNone(asker.ask(host, port), "%s was opened" % host)
@@ -158,66 +92,45 @@ class Policy(suite.SuiteCase):
             self.suite.wait_record("refused", host=host, peer_port=port, reason=word,
                                    grant=asker.grant)
 
-    def nothing_arrived(self):
-        self.assertEqual(self.pair.arrived, [])
-
     # --- 95 to 99: addresses ----------------------------------------------------------
 
     def test_95_every_special_block(self):
-        table = sorted(blocks(), key=lambda row: -row[0].prefixlen)
-        count = 0
+        probes = list(places.probes())
         with self.asker() as asker:
-            for net, _, _ in table:
-                for at in sorted({0, min(1, net.num_addresses - 1), net.num_addresses // 2,
-                                  net.num_addresses - 1}):
-                    address = net[at]
-                    name = next(n for b, _, n in table if b.version == net.version and address in b)
-                    with self.subTest(address=str(address), block=name):
-                        self.denied(asker, str(address))
-                    count += 1
+            for address in probes:
+                with self.subTest(address=address, block=places.block_of(address)):
+                    self.denied(asker, address)
         self.nothing_arrived()
         found = self.suite.records("refused", reason="special-address")
-        self.assertGreater(count, 200)
+        self.assertGreater(len(probes), 200)
         for record in found:
-            address = ipaddress.ip_address(record["peer"])
-            self.assertEqual(record["rule"], next(
-                n for b, _, n in table if b.version == address.version and address in b))
-        self.assertGreater(len(found), count // 2)
+            self.assertEqual(record["rule"], places.block_of(record["peer"]))
+        self.assertGreater(len(found), len(probes) // 2)
 
     def test_96_spellings_of_ipv4(self):
         with self.asker() as asker:
-            for text in ("0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "017700000001",
-                         "127.1", "127.0.1", "00000177.1", "127.0.0.01", "127.0.0.0x1", "0",
-                         "1.2.3", "0xffffffff", "8.8.2056", "8.8.8.8.", "8.8.8.8 ", "8.8.8.08",
-                         "08.8.8.8", "8.8.8", "8.8.8.8.8", "8.8.8.256", "+8.8.8.8", "8.8.8.-8"):
+            for text in places.NOT_IPV4:
                 with self.subTest(text):
                     self.denied(asker, text)
         self.nothing_arrived()
 
     def test_97_spellings_of_ipv6(self):
         with self.asker() as asker:
-            for text in ("::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:7f00:1",
-                         "::FFFF:127.0.0.1", "::127.0.0.1", "0000::0001", "::1%lo", "fe80::1%in",
-                         "[::1]", "[::ffff:8.8.8.8]", "::ffff:8.8.8.8", "::1%25lo", "%3A%3A1",
-                         "2600:1::1%1", ":::1", "1::2::3", "2600:1::00001", "[2600:1::1"):
+            for text in places.NOT_IPV6:
                 with self.subTest(text):
                     self.denied(asker, text)
         self.nothing_arrived()
 
     def test_98_embedded_ipv4(self):
         with self.asker() as asker:
-            for v4 in EMBEDDED:
-                for text in embeddings(v4):
+            for v4 in places.EMBEDDED:
+                for text in places.embeddings(v4):
                     with self.subTest(text):
                         self.denied(asker, text)
         self.nothing_arrived()
 
     def test_99_neighbours_are_reached(self):
-        addresses = ["8.8.8.8", "1.0.0.1", "9.255.255.255", "11.0.0.0", "100.63.255.255",
-                     "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
-                     "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255",
-                     "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-                     "2600:1::1", "2a00:1450::1", "2003::1", "2001:200::1", "2620:4f:8001::1"]
+        addresses = list(places.NEIGHBOURS)
         with self.asker() as asker:
             for address in addresses:
                 with self.subTest(address):
@@ -234,10 +147,7 @@ class Policy(suite.SuiteCase):
                     self.assertIsNone(asker.ask(text))
             self.assertEqual({r["host"] for r in self.suite.records("granted")[-3:]},
                              {"public.test"})
-            for text in ("[public.test]", "%70ublic.test", "public .test", "public..test",
-                         ".public.test", "a" * 64 + ".test", ".".join(["a" * 50] * 5) + ".test",
-                         "public.test..", "public.test:80", "u@public.test", "-a.test", "public",
-                         "localhost", "x.localhost", "public.local", "metadata.google.internal"):
+            for text in places.NOT_NAMES:
                 with self.subTest(text):
                     self.denied(asker, text)
 
@@ -288,7 +198,7 @@ class Policy(suite.SuiteCase):
             self.assertIsNone(asker.ask("fd00::1"))
             self.assertIsNone(asker.ask("inside.test"))
             del self.pair.arrived[:]
-            for host in METADATA + ["meta.test", "metadata", "metadata.google.internal"]:
+            for host in places.METADATA + ["meta.test", "metadata", "metadata.google.internal"]:
                 with self.subTest(host):
                     self.denied(asker, host)
         self.nothing_arrived()
@@ -328,7 +238,7 @@ class Policy(suite.SuiteCase):
         names = ["r%d.test" % i for i in range(200)]
 
         def lead(address):
-            self.set_names(NAMES + "%s first.test %s\n" % (address, " ".join(names)))
+            self.set_names(places.NAMES + "%s first.test %s\n" % (address, " ".join(names)))
 
         try:
             with self.asker() as asker:
@@ -351,7 +261,7 @@ class Policy(suite.SuiteCase):
                     over.set()
                     flipping.join()
         finally:
-            self.set_names(NAMES)
+            self.set_names(places.NAMES)
         self.assertIn(True, opened)
         self.assertIn(False, opened)
         self.assertEqual(set(self.pair.arrived), {("8.8.8.8", 80)})

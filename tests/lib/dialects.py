@@ -321,14 +321,15 @@ class WasmnetBinary(Wasmnet):
 
 class SendTo(Wasmnet):
     """wasmnet's datagrams to others than the peer of their socket. A stream is one
-    destination, and what comes back is told apart by its sender's address."""
+    destination; one is asked for after the other."""
+
+    to = None
 
     def base(self, host, port):
         """The socket; its own peer must be one that the policy allows."""
         self.say("connect_udp", 0, host, port)
         what, value = self.wait(0, "opened", "refused")
         assert what == "opened", value
-        self.to = None
 
     def open(self, stream, host, port, kind=None):
         self.to = (stream, host, port)

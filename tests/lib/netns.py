@@ -5,15 +5,20 @@ other one, which takes EVERY address for its own. So whatever a suite dials, pub
 or private, arrives here and nowhere else, and is seen:
 
     with netns.Pair() as pair, suite.Suite(...) as one: ...
-    pair.arrived  ->  [("8.8.8.8", 80), ...]
+    pair.arrived  ->  [("8.8.8.8", 80), ...]       connections and datagrams
 
-It listens on some ports of all addresses; datagrams it sends back for some addresses.
+It listens on some ports of all addresses, and sends datagrams back from there; from other
+ports for some addresses.
 """
 
 import contextlib
 import ctypes
 import os
+import select
+import socket
+import struct
 import subprocess
+import threading
 
 import targets
 
@@ -48,6 +53,50 @@ class Catcher(targets.Echo):
     def serve(self, sock, seen):
         self.arrived.append(sock.getsockname()[:2])
         super().serve(sock, seen)
+
+
+class Datagrams:
+    """The same for datagrams: each goes back from where it was meant to go."""
+
+    # Level; IP_PKTINFO twice; IP_FREEBIND. IPV6_RECVPKTINFO, IPV6_PKTINFO, IPV6_FREEBIND.
+    INFO = {socket.AF_INET: (socket.IPPROTO_IP, 8, 8, 15),
+            socket.AF_INET6: (socket.IPPROTO_IPV6, 49, 50, 78)}
+
+    def __init__(self, arrived, address, port):
+        self.arrived, self.port = arrived, port
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.sock = socket.socket(self.family, socket.SOCK_DGRAM)
+        if self.family == socket.AF_INET6:
+            self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        self.level, ask, self.info, free = self.INFO[self.family]
+        self.sock.setsockopt(self.level, ask, 1)
+        self.sock.setsockopt(self.level, free, 1)
+        self.sock.bind((address, port))
+        self.over, self.stop = os.pipe()
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.write(self.stop, b"x")
+        self.thread.join(10)
+        self.sock.close()
+        os.close(self.over)
+        os.close(self.stop)
+
+    def loop(self):
+        while self.over not in select.select([self.sock, self.over], [], [])[0]:
+            data, more, _, peer = self.sock.recvmsg(70000, 256)
+            info, = [value for level, kind, value in more
+                     if (level, kind) == (self.level, self.info)]
+            # Of IPv4: interface, own address, destination. Of IPv6: destination, interface.
+            to = info[8:12] if self.family == socket.AF_INET else info[:16]
+            self.arrived.append((socket.inet_ntop(self.family, to), self.port))
+            back = struct.pack("=I4s4x", 0, to) if self.family == socket.AF_INET else \
+                to + bytes(4)
+            self.sock.sendmsg([data], [(self.level, self.info, back)], 0, peer)
 
 
 class Pair:
@@ -90,6 +139,7 @@ class Pair:
         for port in self.ports:
             for address in ("0.0.0.0", "::"):
                 self.stack.enter_context(Catcher(self.arrived, address, port))
+                self.stack.enter_context(Datagrams(self.arrived, address, port))
         for address, port in self.datagrams:
             self.stack.enter_context(targets.UdpEcho(address, port))
 
