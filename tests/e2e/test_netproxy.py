@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import nodejs
+import places
 import suite
 import tap
 import targets
@@ -24,16 +25,6 @@ RULES = suite.policy({
     "open": suite.grant(TARGETS, deny=[to("*:9")], explain=True, limits={"channels": 8}),
     "key": suite.grant(TARGETS, auth=suite.tokens(suite.TOKEN), limits={"channels": 8}),
 })
-
-
-# Neither names nor addresses. Some have the characters of names: the last two are even
-# looked for in the rules, as names without a dot.
-MALFORMED = ("127.0.0.1\0", "127.0.0.1\0.example.test", "127.0.0.1\r\nX: y", "127.0.0.1 ",
-             " 127.0.0.1", "127.0.0.1\t", "127.0.0.1%25lo", "user@127.0.0.1", "127.0.0.1#",
-             "127.0.0.1\\", "127.0.0.1/", "127.0.0.1:80", "", ".", "a" * 255, "a" * 256,
-             "a." * 200 + "test", "a." * 127 + "a", "localhost" + " " * 5000, "[::1",
-             "fe80::1%lo", "１２７.0.0.1", "\"\x1b[31m\x7f", "0X7F000001", "a..test", "-a.test",
-             "a-.test", "127.1", "0177.0.0.1", "a" * 64 + ".test", "0x7f000001", "2130706433")
 
 
 def b64(data):
@@ -326,7 +317,7 @@ class Netproxy(suite.SuiteCase):
 
     def test_51_hosts_of_the_wrong_grammar(self):
         with targets.Echo() as target, self.talk() as talk:
-            for host in MALFORMED:
+            for host in places.MALFORMED:
                 with self.subTest(repr(host)):
                     self.is_error(talk.open(3, target.port, host), 3)
             for text in ('{"t":"open","id":3,"port":80}', '{"t":"open","id":3,"host":1,"port":80}',
@@ -340,7 +331,7 @@ class Netproxy(suite.SuiteCase):
         is told why if its grant explains, and else no more than of any other."""
         for path, grant in (("/netproxy", "open"), ("/netproxy?token=" + suite.TOKEN, "key")):
             with Talk(self.suite, path) as talk:
-                for host in MALFORMED:
+                for host in places.MALFORMED:
                     with self.subTest(host=repr(host), grant=grant):
                         kept = host.replace("\0", "?") or " ..."
                         if len(kept) > 255:
@@ -351,14 +342,14 @@ class Netproxy(suite.SuiteCase):
                         self.assertEqual((record["grant"], record["peer_port"]), (grant, 80))
                         if grant == "key":
                             told = "Connection failed: the destination is not available"
-                        elif host in MALFORMED[-2:]:
+                        elif host in places.MALFORMED[-2:]:
                             told = ("Connection failed: no rule of the policy allows the "
                                     "destination")
                         else:
                             told = ("DNS resolution failed for %s: the destination is not a "
                                     "valid name or address" % kept)
                         self.assertEqual(said, told)
-                        self.assertEqual(record["reason"], "no-rule" if host in MALFORMED[-2:]
+                        self.assertEqual(record["reason"], "no-rule" if host in places.MALFORMED[-2:]
                                          else "name-invalid")
 
 

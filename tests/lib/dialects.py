@@ -271,7 +271,7 @@ class Wasmnet(Session):
             request.update(addr=addr, port=port)
         if op in ("send", "send_to"):
             request["data"] = base64.b64encode(data).decode()
-        if name:
+        if op == "resolve":
             request["name"] = name
         self.ws.send_text(json.dumps(request))
 

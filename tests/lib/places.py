@@ -51,6 +51,14 @@ NOT_NAMES = ("[public.test]", "%70ublic.test", "public .test", "public..test", "
              "a" * 64 + ".test", ".".join(["a" * 50] * 5) + ".test", "public.test..",
              "public.test:80", "u@public.test", "-a.test", "public", "localhost", "x.localhost",
              "public.local", "metadata.google.internal")
+# Neither names nor addresses. Some have the characters of names: the last two are even
+# looked for in the rules, as names without a dot.
+MALFORMED = ("127.0.0.1\0", "127.0.0.1\0.example.test", "127.0.0.1\r\nX: y", "127.0.0.1 ",
+             " 127.0.0.1", "127.0.0.1\t", "127.0.0.1%25lo", "user@127.0.0.1", "127.0.0.1#",
+             "127.0.0.1\\", "127.0.0.1/", "127.0.0.1:80", "", ".", "a" * 255, "a" * 256,
+             "a." * 200 + "test", "a." * 127 + "a", "localhost" + " " * 5000, "[::1",
+             "fe80::1%lo", "１２７.0.0.1", "\"\x1b[31m\x7f", "0X7F000001", "a..test", "-a.test",
+             "a-.test", "127.1", "0177.0.0.1", "a" * 64 + ".test", "0x7f000001", "2130706433")
 
 
 def blocks():
