@@ -312,6 +312,9 @@ class Wasmnet(Session):
             body, = struct.unpack(">H", body)
         elif what == "resolved":
             body = json.loads(body)
+        elif what in ("connected", "closed"):
+            assert not body, "%s with a payload" % what
+            body = None
         return what, stream, body
 
 
