@@ -29,7 +29,7 @@ PLACES = 8
 RESIDENT_KIB = 16384
 LIMITS = {"places": {"channels": PLACES}, "paced": {"bytes_per_second": "512KiB"},
           "bytes": {"bytes_per_minute": "1MiB"}, "idle": {"idle_timeout": "1s"},
-          "short": {"session_timeout": "2s"}, "few": {"sessions": 3}, "wide": {"channels": 200}}
+          "datagrams": {"datagrams_per_minute": 20}, "short": {"session_timeout": "2s"}, "few": {"sessions": 3}, "wide": {"channels": 200}}
 
 
 def token(limit, way):
@@ -42,39 +42,6 @@ def rules():
         [to(HOST + ":*", BOTH)], explain=True, auth=suite.tokens(token(limit, way)), limits=limits)
         for limit, limits in LIMITS.items() for way in dialects.WAYS}
     return suite.policy(grants, dialects=["raw", "netproxy", "wasmnet", "wisp", "udp-relay"])
-
-
-class Flood(players.Mirror):
-    """Answers one datagram with so many of 1,400 bytes, each with its number in front."""
-
-    count_back = 6000
-
-    def __init__(self):
-        super().__init__()
-        self.sent = threading.Event()
-
-    def loop(self):
-        data, peer = self.sock.recvfrom(70000)
-        for number in range(self.count_back):
-            self.sock.sendto(struct.pack(">I", number) + bytes(1396), peer)
-        self.sent.set()
-        while data != b"the end of it":
-            data, _ = self.sock.recvfrom(70000)
-
-
-class Deaf(targets.Target):
-    """Never reads."""
-
-    def __init__(self):
-        super().__init__(rcvbuf=4096, backlog=256)
-        self.done = threading.Event()
-
-    def serve(self, sock, seen):
-        self.done.wait(60)
-
-    def __exit__(self, *error):
-        self.done.set()
-        super().__exit__(*error)
 
 
 @dialects.table
@@ -243,7 +210,7 @@ class Limits(suite.SuiteCase):
     @through(*UDP, "udp-relay")
     def case_159_a_flood_of_datagrams(self, way):
         """While nothing is read: memory stays, what arrives is whole and in order."""
-        with Flood() as flood:
+        with players.Flood() as flood:
             s = self.session("wide", way)
             s.open(1, HOST, flood.port)
             s.send(1, b"go on")
@@ -292,6 +259,43 @@ class Limits(suite.SuiteCase):
             s.send(1, bytes(8000))
             self.sent += 8000
 
+    @through(*UDP)
+    def case_158_datagrams_of_a_minute(self, way):
+        """Both ways together, of all sockets of a session; TCP goes on."""
+        s = self.session("datagrams", way)
+        s.open(1, HOST, self.udp.port)
+        for number in range(10):
+            s.send(1, b"%d" % number)
+            self.assertEqual(s.wait(1, "data"), ("data", b"%d" % number))
+        for _ in range(5):
+            s.send(1, b"beyond")
+        s.open(2, HOST, self.udp.port)
+        s.send(2, b"also beyond")
+        self.echoes(s, 3, b"alive", "tcp", self.tcp.port)
+        s.end(2)
+        self.assertEqual(self.udp.count, 10)
+        ends = [r for r in self.records_of(s) if r["event"] == "stream-end"]
+        self.assertEqual(sorted(r.get("claimed_dropped", 0) for r in ends), [0, 1, 5])
+
+    @through(*UDP, "udp-relay")
+    def case_160_bytes_of_datagrams(self, way):
+        """Of 1 MiB: eight times 60,000 there and back, a ninth there, and not back."""
+        s = self.session("bytes", way)
+        s.open(1, HOST, self.udp.port)
+        for number in range(8):
+            data = b"%d" % number * 60000
+            s.send(1, data)
+            self.assertEqual(s.wait(1, "data"), ("data", data))
+        s.send(1, bytes(60000))
+        suite.wait_for(lambda: self.udp.count == 9, what="the ninth")
+        s.send(1, bytes(60000))
+        s.send(1, b"small")
+        self.assertEqual(s.wait(1, "data"), ("data", b"small"))
+        end, = [r for r in self.records_of(s) if r["event"] == "stream-end"]
+        # What came is counted, also what was dropped then.
+        self.assertEqual((end["claimed_up"], end["claimed_down"], end["claimed_dropped"]),
+                         (540005, 540005, 2))
+
     # --- 161 and 162: times -------------------------------------------------------------------
 
     @through(*TCP)
@@ -332,7 +336,7 @@ class Limits(suite.SuiteCase):
     @through(*TCP)
     def case_163_services_that_never_read(self, way):
         """The client is held up before much waits."""
-        with Deaf() as target:
+        with players.Deaf() as target:
             s = self.session("wide", way)
             for stream in range(1, 11):
                 self.opens(s, stream, target.port)

@@ -133,6 +133,9 @@ class Mixed(suite.SuiteCase):
         if protocol == "udp":
             size = sum(map(len, part.datagrams))
             self.assertEqual((end["claimed_up"], end["claimed_down"]), (size, size))
+            self.assertEqual((end["claimed_datagrams_up"], end["claimed_datagrams_down"]),
+                             (len(part.datagrams),) * 2)
+            self.assertEqual(end["claimed_dropped"], 0)
             self.assertNotIn("bytes_up", end)
             self.assertEqual(act.got, len(part.datagrams))
         else:

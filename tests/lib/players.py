@@ -143,6 +143,39 @@ class Mirror:
         self.sock.close()
 
 
+class Flood(Mirror):
+    """Answers one datagram with so many of 1,400 bytes, each with its number in front."""
+
+    count_back = 6000
+
+    def __init__(self):
+        super().__init__()
+        self.sent = threading.Event()
+
+    def loop(self):
+        data, peer = self.sock.recvfrom(70000)
+        for number in range(self.count_back):
+            self.sock.sendto(struct.pack(">I", number) + bytes(1396), peer)
+        self.sent.set()
+        while data != b"the end of it":
+            data, _ = self.sock.recvfrom(70000)
+
+
+class Deaf(targets.Target):
+    """Never reads."""
+
+    def __init__(self):
+        super().__init__(rcvbuf=4096, backlog=256)
+        self.done = threading.Event()
+
+    def serve(self, sock, seen):
+        self.done.wait(60)
+
+    def __exit__(self, *error):
+        self.done.set()
+        super().__exit__(*error)
+
+
 class Act:
     """A part as far as the client has played it."""
 
