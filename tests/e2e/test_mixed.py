@@ -10,6 +10,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import dialects
 import players
@@ -17,22 +18,28 @@ import story
 import suite
 import tap
 from suite import to
+from test_inbound import free_range
 
 BOTH = ("tcp", "udp")
+LOW = free_range(2)
 TARGETS = [to("127.0.0.1:*", BOTH), to("[::1]:*", BOTH), to("localhost:*", BOTH, private=True)]
-RULES = suite.policy({"open": suite.grant(TARGETS, explain=True, limits={"channels": 300})},
-                     dialects=["wisp", "wasmnet"])
+LISTEN = {"address": "127.0.0.1", "ports": "%d-%d" % (LOW, LOW + 1), "from": ["127.0.0.1/32"],
+          "most": 1}
+RULES = suite.policy({"open": suite.grant(TARGETS, explain=True, limits={"channels": 300},
+                                          listen=LISTEN)}, dialects=["wisp", "wasmnet"])
 
 # kind, how many in wisp and in wasmnet, why it ends on record: peer-closed where the kernel
 # had the far end's end when the worker was done, whoever was first. What else a dialect
-# can open (listeners, TLS) is a row here, with its far end in players.py and its place in
-# place(); what it asks beside streams is a row of ASIDE.
+# can open (TLS) is a row here, with its far end in players.py and its place in place();
+# what it asks beside streams is a row of ASIDE.
 KINDS = (("echo", 60, 60, "peer-closed"), ("sink", 40, 40, "peer-closed"),
          ("source", 30, 30, "peer-closed"), ("half", 15, 15, "peer-closed"),
          ("early", 8, 10, "peer-closed"), ("endless", 2, 0, "client-closed"),
          ("reset", 10, 10, "peer-closed"), ("udp", 35, 35, "client-closed"))
 WHY = {kind: why for kind, _, _, why in KINDS}
 HOSTS = ("127.0.0.1", "localhost", "::1")
+INBOUND = 20  # of wasmnet's that are TCP: the far end makes the connection
+LISTENER = 9000  # its id
 # What wasmnet can ask beside streams: the request, the event that answers.
 ASIDE = (("resolve", {"name": "localhost"}, "resolved"), ("resolve", {"name": "a..b"}, "refused"),
          ("bind", {"addr": "127.0.0.1", "port": 4000}, "refused"), ("listen", {}, "listening"),
@@ -47,8 +54,12 @@ def cast(rng, dialect):
     counts = [(row[0], row[1 if dialect == "wisp" else 2]) for row in KINDS]
     kinds = [kind for kind, count in counts for _ in range(count)]
     rng.shuffle(kinds)
-    return [players.Part(kind, number, rng.choice(HOSTS), rng)
-            for number, kind in enumerate(kinds, 1)]
+    parts = [players.Part(kind, number, rng.choice(HOSTS), rng)
+             for number, kind in enumerate(kinds, 1)]
+    if dialect == "wasmnet":
+        for part in [part for part in parts if part.kind != "udp"][:INBOUND]:
+            part.host = None
+    return parts
 
 
 class Mixed(suite.SuiteCase):
@@ -69,7 +80,9 @@ class Mixed(suite.SuiteCase):
             self.mirror[host] = stack.enter_context(players.Mirror(host))
 
     def place(self, part):
-        """host, port, protocol; localhost by a port of 127.0.0.1."""
+        """host, port, protocol; localhost by a port of 127.0.0.1. None: it came in."""
+        if not part.host:
+            return None
         address = part.host if part.host in self.player else "127.0.0.1"
         if part.kind == "udp":
             return part.host, self.mirror[address].port, "udp"
@@ -114,20 +127,23 @@ class Mixed(suite.SuiteCase):
 
     def check_record(self, act, records, dialect):
         part, near = act.part, self.near(act.part)
-        protocol = "udp" if part.kind == "udp" else "tcp"
+        protocol = "udp" if part.kind == "udp" else "tcp" if part.host else "inbound"
+        seen_as = ("local", "local_port") if part.host else ("peer", "peer_port")
         granted, = [r for r in records if r["event"] == "granted" and r["protocol"] == protocol
-                    and (r["local"], r["local_port"]) == near]
+                    and tuple(r[name] for name in seen_as) == near]
         end, = [r for r in records if r["event"] == "stream-end"
                 and r["stream"] == granted["stream"]]
-        rule = "[::1]:*" if part.host == "::1" else part.host + ":*"
-        _, port, _ = self.place(part)
         for record in (granted, end):
-            self.assertEqual((record["host"], record["protocol"], record["peer_port"],
-                              record["dialect"], record["grant"]),
-                             (part.host, protocol, port, dialect, "open"))
+            self.assertEqual((record.get("host"), record["protocol"], record["dialect"],
+                              record["grant"]), (part.host, protocol, dialect, "open"))
+            if not part.host:
+                self.assertEqual((record["rule"], record["local"], record["local_port"]),
+                                 ("from 127.0.0.1/32", "127.0.0.1", self.listening))
+                continue
+            self.assertEqual((record["rule"], record["peer_port"]), (
+                "[::1]:*" if part.host == "::1" else part.host + ":*", self.place(part)[1]))
             self.assertIn(record["peer"], ("127.0.0.1", "::1") if part.host == "localhost"
                           else (part.host,))
-        self.assertEqual(granted["rule"], rule)
         self.assertEqual(end["reason"], WHY[part.kind], "%s %d %s" % (
             part.kind, part.number, act.over))
         if protocol == "udp":
@@ -149,7 +165,7 @@ class Mixed(suite.SuiteCase):
         story.check(self.suite.records())
         ends = [self.check_record(act, records, dialect) for act in acts]
         self.assertEqual(len({end["stream"] for end in ends}), len(acts))
-        self.assertEqual(last["streams"], len(acts))
+        self.assertEqual(last["streams"], self.streams)
         for way in ("bytes_up", "bytes_down"):
             self.assertEqual(last[way], sum(end.get(way, 0) for end in ends))
         return records
@@ -157,13 +173,29 @@ class Mixed(suite.SuiteCase):
     def all_at_once(self, client_port):
         """By the record, all streams live now."""
         session = self.suite.wait_record("session-open", client_port=client_port)["session"]
-        self.suite.wait_record("granted", count=len(self.parts), session=session)
+        self.suite.wait_record("granted", count=self.streams, session=session)
         self.assertEqual(self.suite.records("stream-end", session=session), [])
 
     # --- sessions -----------------------------------------------------------------------
 
-    def perform(self, session, half_close, before=None):
-        acts = [players.Act(part, part.number) for part in self.parts]
+    def invite(self, session):
+        """Listen, and let the far ends of inbound parts come: the id of each part."""
+        inbound = [part for part in self.parts if not part.host]
+        ids, remotes = {}, set()
+        if inbound:
+            session.say("bind", LISTENER, "127.0.0.1", 0)
+            _, self.listening = session.wait(LISTENER, "listening")
+            for part in inbound:
+                remotes.add("%s:%d" % self.player["127.0.0.1"].call(self.listening))
+        for part in inbound:
+            _, (ids[part.number], remote) = session.wait(LISTENER, "accepted")
+            remotes.remove(remote)
+        self.streams = len(self.parts) + bool(inbound)
+        return ids
+
+    def perform(self, session, half_close, before=None, more=lambda: False):
+        ids = self.invite(session)
+        acts = [players.Act(part, ids.get(part.number, part.number)) for part in self.parts]
         stage = players.Stage(session, acts, self.rng, half_close, before)
         self.opened = False
         stage.open_all(self.place)
@@ -171,6 +203,8 @@ class Mixed(suite.SuiteCase):
         port = session.ws.sock.getsockname()[1]
         self.all_at_once(port)
         stage.play()
+        while more():
+            stage.hear()
         session.ws.finish()
         session.ws.sock.close()  # else it is waited for
         return port, acts
@@ -192,7 +226,7 @@ class Mixed(suite.SuiteCase):
 
             def note():
                 what, stream, value = hear()
-                if stream >= FIRST_ASIDE:
+                if FIRST_ASIDE <= stream < FIRST_ASIDE + ASIDES:
                     answers.setdefault(stream, []).append(what)
                 return what, stream, value
             session.hear = note
@@ -204,7 +238,8 @@ class Mixed(suite.SuiteCase):
                     op, members, event = ASIDE[len(asked) % len(ASIDE)]
                     asked.append(event)
                     session.say(op, FIRST_ASIDE + len(asked) - 1, **members)
-            port, acts = self.perform(session, half_close=True, before=between)
+            port, acts = self.perform(session, half_close=True, before=between,
+                                      more=lambda: len(answers) < ASIDES)
             self.assertEqual(answers, {FIRST_ASIDE + n: [event]
                                        for n, event in enumerate(asked)})
             records = self.check_trail(port, acts, "wasmnet")

@@ -291,6 +291,8 @@ class Wasmnet(Session):
             message = json.loads(payload)
             what, stream = message["ev"], message["id"]
             value = message.get("msg", message.get("addrs", message.get("port")))
+            if what == "accepted":
+                value = (message["conn_id"], message["remote"])
             if what in ("data", "data_from"):
                 value = base64.b64decode(message["data"], validate=True)
         if what in ("data", "data_from"):
@@ -312,6 +314,8 @@ class Wasmnet(Session):
             body, = struct.unpack(">H", body)
         elif what == "resolved":
             body = json.loads(body)
+        elif what == "accepted":
+            body = (struct.unpack(">Q", body[:8])[0], body[8:].decode())
         elif what in ("connected", "closed"):
             assert not body, "%s with a payload" % what
             body = None
