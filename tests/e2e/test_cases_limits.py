@@ -30,7 +30,8 @@ RESIDENT_KIB = 16384
 LIMITS = {"places": {"channels": PLACES}, "paced": {"bytes_per_second": "512KiB"},
           "bytes": {"bytes_per_minute": "1MiB"}, "upload": {"bytes_per_minute": "1MiB"},
           "idle": {"idle_timeout": "1s"},
-          "datagrams": {"datagrams_per_minute": 20}, "short": {"session_timeout": "2s"}, "few": {"sessions": 3}, "wide": {"channels": 200}}
+          "datagrams": {"datagrams_per_minute": 20}, "short": {"session_timeout": "2s"},
+          "few": {"sessions": 3}, "wide": {"channels": 200}}
 
 
 def token(limit, way):
@@ -300,18 +301,32 @@ class Limits(suite.SuiteCase):
 
     @through(*TCP)
     def case_161_idle(self, way):
-        """A TCP stream without a byte ends; its session, and datagrams, go on."""
+        """Streams of both kinds end when nothing moves; their session goes on."""
         s = self.session("idle", way)
-        self.echoes(s, 2, kind="udp", port=self.udp.port)
         self.echoes(s, 1)
-        what, said = s.wait(1, "closed", "refused")
-        self.assertEqual((what, said), ("closed", {"wisp": "0x47"}.get(s.word)))
-        s.send(2, b"still here")
-        self.assertEqual(s.hear(), ("data", 2, b"still here"))
+        self.echoes(s, 2, kind="udp", port=self.udp.port)
+        ended = {}
+        while len(ended) < 2:
+            what, stream, said = s.hear()
+            if what != "opened":
+                ended[stream] = (what, said)
+        told = ("closed", {"wisp": "0x47"}.get(s.word))
+        self.assertEqual(ended, {1: told, 2: told})
         self.echoes(s, 3)
-        ends = {r["peer_port"]: r["reason"] for r in self.records_of(s)
-                if r["event"] == "stream-end"}
-        self.assertNotEqual(ends[self.udp.port], "idle")
+        records = self.records_of(s)
+        first, second = [r["stream"] for r in records if r["event"] == "granted"][:2]
+        why = {r["stream"]: r for r in records if r["event"] == "stream-end"}
+        self.assertEqual(why[first]["reason"], "idle")
+        self.assertEqual(why[second]["claimed_reason"], "idle")
+
+    def test_161_idle_udp_relay(self):
+        """A flow ends without a word, and is asked for again."""
+        s = self.session("idle", "udp-relay")
+        self.echoes(s, 1)
+        self.suite.wait_record("stream-end", dialect="udp-relay", claimed_reason="idle")
+        s.send(1, b"again")
+        self.assertEqual(s.wait(1, "data"), ("data", b"again"))
+        self.assertEqual([r["event"] for r in self.records_of(s)].count("granted"), 2)
 
     @through(*TCP)
     def case_162_lifetime(self, way):
