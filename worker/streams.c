@@ -212,10 +212,11 @@ tell_refused(struct session *s, struct stream *stream, uint32_t reason)
 {
 	const struct ipc_addr nobody = {0};
 
-	if (s->ws.state == WS_OPEN) {
-		s->dialect->refused(s, stream, reason, &nobody);
-		stream->owner = NULL;
-	}
+	/* If the session ends, its dialect's stop() comes first: the owner is its. */
+	if (s->ws.state != WS_OPEN)
+		return;
+	s->dialect->refused(s, stream, reason, &nobody);
+	stream->owner = NULL;
 	stream_finish(stream, reason, s->now_ms);
 }
 

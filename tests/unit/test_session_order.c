@@ -239,6 +239,30 @@ test_accepted_for_an_abandoned_listener(void **state)
 	close(peer);
 }
 
+/* TLS fails while the WebSocket closes: its owner is the dialect's until stop(). */
+static void
+test_tls_fails_at_the_end(void **state)
+{
+	struct inside *in = *state;
+	struct stream *stream =
+		session_open(in->s, PROTOCOL_TLS, "h.example", 443, inside_name("a"));
+	int peer;
+
+	assert_non_null(stream);
+	session_close(in->s, 1000, "");
+	peer = inside_opened(in, take_open(in), 1, SOCK_STREAM);
+	in->s->now_ms += 60000;
+	inside_told(in, "");
+	assert_ptr_equal(session_next(in->s, NULL), stream);
+	stream->owner = NULL;
+	in->s->winding_up = true;
+	streams_finish(in->s, REASON_CLIENT_CLOSED);
+	inside_run(in);
+	inside_expect_end(in, 1, REASON_TLS_NO_TRUST, 0, 0);
+	assert_int_equal(stream->state, STREAM_FREE);
+	close(peer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, inside_setup, inside_teardown)
 
 int
@@ -251,6 +275,7 @@ main(void)
 		TEST(beside_crosses_cut),
 		TEST(accepted_crosses_cut),
 		TEST(accepted_for_an_abandoned_listener),
+		TEST(tls_fails_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("session_order", tests, NULL, NULL);
