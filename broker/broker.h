@@ -341,6 +341,11 @@ void stream_due(struct stream *stream);
  */
 void open_stored(struct stream *stream);
 
+/**
+ * judge() - by the policy in force; what decided is put on its record.
+ */
+enum reason judge(struct stream *stream, const struct ipc_addr *addr);
+
 handler grant_open, open_addresses;
 
 /* dial.c: sockets */

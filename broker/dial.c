@@ -8,7 +8,6 @@
 #define STAGGER_MS 250 /* RFC 8305, 5: between two attempts */
 #define ACCEPTS    16  /* that are taken between two ticks, so that no crowd is a flood */
 #define FLAGS      (SOCK_NONBLOCK | SOCK_CLOEXEC)
-#define BACKLOG    32 /* that the kernel keeps until then */
 #define V4_AT      offsetof(struct sockaddr_in, sin_addr)
 #define V6_AT      offsetof(struct sockaddr_in6, sin6_addr)
 
@@ -23,20 +22,24 @@ to_kernel(const struct ipc_addr *addr, struct sockaddr_in6 *to)
 	return v4 ? sizeof(struct sockaddr_in) : sizeof(*to);
 }
 
-/* An end of a socket; the unspecified address when it has none. */
-static struct ipc_addr
-end_of(int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
+/* An end of a socket; the unspecified address when it has none. Returns what @name_of does. */
+static int
+end_of(struct ipc_addr *addr, int fd, int (*name_of)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_in6 name = {0};
-	struct ipc_addr addr = {0};
-	bool v4;
+	int got = name_of(fd, (struct sockaddr *)&name, &(socklen_t){sizeof(name)});
+	bool v4 = name.sin6_family == AF_INET;
 
-	(void)name_of(fd, (struct sockaddr *)&name, &(socklen_t){sizeof(name)});
-	v4 = name.sin6_family == AF_INET;
-	addr.family = v4 ? 4 : 6;
-	addr.port = ntohs(name.sin6_port);
-	memcpy(addr.ip, (char *)&name + (v4 ? V4_AT : V6_AT), v4 ? 4 : 16);
-	return addr;
+	*addr = (struct ipc_addr){.family = v4 ? 4 : 6, .port = ntohs(name.sin6_port)};
+	memcpy(addr->ip, (char *)&name + (v4 ? V4_AT : V6_AT), v4 ? 4 : 16);
+	return got;
+}
+
+/* Whoever came is on record even when it is gone already: getpeername(2) would not know. */
+static int
+take(int fd, struct sockaddr *name, socklen_t *size)
+{
+	return accept4(fd, name, size, FLAGS);
 }
 
 bool
@@ -72,8 +75,8 @@ connected(struct peer *peer)
 	(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, fd, NULL);
 	peer->fd = -1;
 	dial_stop(stream);
-	stream->record.peer = end_of(fd, getpeername);
-	stream->record.local = end_of(fd, getsockname);
+	(void)end_of(&stream->record.peer, fd, getpeername);
+	(void)end_of(&stream->record.local, fd, getsockname);
 	differs = memcmp(&stream->record.peer, judged, sizeof(*judged));
 	stream_connected(stream, fd, differs ? REASON_PEER_MISMATCH : REASON_NONE);
 }
@@ -83,17 +86,19 @@ static void
 accept_some(struct peer *peer)
 {
 	struct stream *listening = container_of(peer, struct attempt, peer)->stream, *stream;
+	struct ipc_addr from;
 
 	listening->due = broker.now;
-	for (int i = 0, fd; i < ACCEPTS && (fd = accept4(peer->fd, NULL, NULL, FLAGS)) >= 0; i++) {
+	for (int i = 0, fd; i < ACCEPTS && (fd = end_of(&from, peer->fd, take)) >= 0;
+	     i += (int)listening->session->listening) {
 		stream = stream_new(listening->session, listening->tag, PROTOCOL_INBOUND);
 		if (!stream) {
 			close(fd);
 			return;
 		}
-		stream->record.peer = end_of(fd, getpeername);
-		stream->record.local = end_of(fd, getsockname);
-		stream_connected(stream, fd, REASON_NONE);
+		stream->record.peer = from;
+		stream->record.local = listening->record.peer;
+		stream_connected(stream, fd, judge(listening, &listening->record.peer));
 	}
 }
 
@@ -121,9 +126,9 @@ begin(struct stream *stream, int fd, const struct sockaddr_in6 *to, socklen_t si
 	struct stream *beside = stream_find(stream->session, stream->beside, STREAM_LIVE);
 	bool udp = stream->record.protocol == PROTOCOL_UDP;
 
-	if (stream->record.protocol == PROTOCOL_LISTEN)
+	if (stream->record.protocol == PROTOCOL_LISTEN) /* 32 may wait to be taken */
 		return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&
-		       bind(fd, (const struct sockaddr *)to, size) == 0 && listen(fd, BACKLOG) == 0;
+		       bind(fd, (const struct sockaddr *)to, size) == 0 && listen(fd, 32) == 0;
 	if (udp && beside && beside->record.protocol == PROTOCOL_UDP &&
 	    !share_port(fd, to, beside->record.local.port))
 		return false;
@@ -149,7 +154,7 @@ attempt_start(struct stream *stream, uint8_t i, uint64_t pace)
 	socklen_t size = to_kernel(&stream->addrs[i], &to);
 	bool udp = stream->record.protocol == PROTOCOL_UDP;
 	bool listens = stream->record.protocol == PROTOCOL_LISTEN;
-	uint32_t events = listens ? EPOLLIN | EPOLLONESHOT : EPOLLOUT;
+	uint32_t events = listens ? EPOLLONESHOT : EPOLLOUT;
 	int fd = socket(to.sin6_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | FLAGS, 0);
 	bool bad = fd < 0;
 
@@ -177,7 +182,6 @@ dial_next(struct stream *stream)
 
 	while (!begun && stream->dialled < stream->n && broker.now < last)
 		begun = attempt_start(stream, stream->dialled++, grant->bytes_per_second);
-	stream->record.local = stream->record.peer; /* of what listens, and its only address */
 	if (begun && stream->record.protocol == PROTOCOL_LISTEN)
 		stream_connected(stream, -1, REASON_NONE);
 	else if (stream->failed == stream->n)

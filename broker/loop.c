@@ -114,8 +114,6 @@ sweep(uint64_t now)
 		else if (broker.now - broker.room_ms > STALL)
 			stream_cut(stream, REASON_AUDITOR_LOST, true);
 	}
-	if (record_room())
-		broker.room_ms = broker.now;
 }
 
 void
@@ -136,6 +134,8 @@ loop_run(void)
 			bug("epoll_wait failed");
 		was = broker.now / TICK_MS;
 		broker.now = clock_ns(CLOCK_MONOTONIC) / 1000000;
+		if (record_room())
+			broker.room_ms = broker.now;
 		if (n > 0)
 			((struct peer *)event.data.ptr)->ready(event.data.ptr);
 		for (uint32_t i = 0; stop_ms && i < broker.sessions_used && record_room(); i++)

@@ -57,7 +57,7 @@ stream_find(struct session *session, uint32_t id, enum stream_state state)
 }
 
 /* Puts what decided on record. @addr: NULL asks whether any address could do. */
-static enum reason
+enum reason
 judge(struct stream *stream, const struct ipc_addr *addr)
 {
 	struct ipc_record *record = &stream->record;

@@ -152,9 +152,7 @@ stream_end(struct stream *stream, enum reason reason, bool abort)
 	dial_stop(stream);
 	if (stream->state >= STREAM_RECORDED) {
 		/* First dead for every copy of it, then counted, then free. */
-		if (abort || stream->record.protocol == PROTOCOL_UDP)
-			reset(stream);
-		(void)shutdown(stream->fd, SHUT_RDWR);
+		shut(stream, reason, abort || stream->record.protocol == PROTOCOL_UDP);
 		(void)look(stream);
 		record_new(EVENT_STREAM_END, reason, &stream->record);
 		session->record.bytes_up += stream->record.bytes_up;

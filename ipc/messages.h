@@ -286,8 +286,8 @@ struct ipc_granted {
 
 /*
  * OPENED: the descriptor is the connected socket. Each that was accepted for a
- * listening stream comes with that one's tag and an id of its own. LISTENING has no
- * peer and no descriptor: that never leaves the broker.
+ * listening stream comes with that one's tag and an id of its own. LISTENING has its
+ * near address in peer, and no descriptor: that never leaves the broker.
  */
 struct ipc_opened {
 	struct ipc_head head;

@@ -72,7 +72,7 @@ rule_matches(const struct image_rule *rule, const struct policy_question *asked,
 		return false;
 	/* A question for no port: a deny rule for all of them says no, one for some does not. */
 	if (asked->protocol ? asked->port < rule->port_low || asked->port > rule->port_high
-			    : !allows && (rule->protocols != PROTOCOLS || rule->port_low > 1 ||
+			    : !allows && (rule->protocols < PROTOCOLS || rule->port_low > 1 ||
 					  rule->port_high < UINT16_MAX))
 		return false;
 	/* "*.arpa" does not speak of "*.home.arpa"; "*" and ranges of no inner name. */

@@ -12,13 +12,17 @@
 #include "policy/image.h"
 
 static void
-put_rules(struct image_rule *rules, uint32_t *used, const struct source_rules *from)
+put_rules(struct image_rule *rules, uint32_t *used, const struct source_rules *from, bool denies)
 {
 	for (size_t i = 0; i < from->n; i++) {
 		const struct source_rule *rule = &from->items[i];
 		struct image_rule *out = &rules[(*used)++];
 
 		*out = rule->image;
+		/* What is denied wholly may not come either. */
+		if (denies && out->protocols == PROTOCOLS && out->port_low == 1 &&
+		    out->port_high == UINT16_MAX)
+			out->protocols |= PROTOCOL_INBOUND;
 		(void)ipc_text_set(out->text, sizeof(out->text), rule->text);
 		(void)ipc_text_set(out->name, sizeof(out->name), rule->name);
 	}
@@ -102,9 +106,9 @@ build(struct image_header *header, size_t size, const struct policy_source *sour
 
 		put_grant(&grants[i], grant);
 		grants[i].rules.at = header->rules;
-		put_rules(rules, &header->rules, &grant->deny);
+		put_rules(rules, &header->rules, &grant->deny, true);
 		grants[i].denies = header->rules - grants[i].rules.at;
-		put_rules(rules, &header->rules, &grant->allow);
+		put_rules(rules, &header->rules, &grant->allow, false);
 		put_listen(rules, &header->rules, &grants[i], &grant->listen);
 		grants[i].rules.n = header->rules - grants[i].rules.at;
 	}

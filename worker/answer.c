@@ -137,7 +137,7 @@ listening(struct session *s, const struct ipc_opened *message)
 	}
 	stream->state = STREAM_OPEN;
 	stream->id = message->stream;
-	stream->local = message->local;
+	stream->local = message->peer;
 	if (abandoned)
 		stream_finish(stream, stream->reason, s->now_ms);
 	else if (s->ws.state == WS_OPEN && s->dialect->listening)

@@ -3,6 +3,7 @@
 
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -96,7 +97,7 @@ class Listen(unittest.TestCase):
             granted = b.of(session, "granted")[0]
             self.assertEqual((granted["protocol"], granted["stream"]), (LISTEN_BIT, listener))
             self.assertEqual(granted["rule"], "listen 127.0.0.1:%d-%d" % (self.low, self.low + 7))
-            self.assertEqual(granted["local"][:2], (4, self.low + 3))
+            self.assertEqual(granted["peer"][:2], (4, self.low + 3))
             client = self.come(self.low + 3)
             stream, server = self.taken(b, session)
             self.assertNotEqual(stream, listener)
@@ -164,6 +165,19 @@ class Listen(unittest.TestCase):
             self.assertEqual(server.getpeername(), client.getsockname())
             self.assertEqual([r["rule"] for r in b.of(session, "granted")],
                              ["listen [::1]:%d-%d" % (self.low, self.low + 1), "from ::1/128"])
+
+    def test_105_what_is_denied_wholly_may_not_come(self):
+        rules = policy(self.low, self.low)
+        rules["grants"]["demo"]["deny"] = [{"to": "127.0.0.2:*"}, {"to": "127.0.0.3:80"}]
+        with brokerbox.Broker(rules) as b:
+            session = b.session()
+            self.listening(b, session, self.low)
+            self.assertEqual(self.come(self.low, "127.0.0.2").recv(1), b"")
+            b.pump(until=lambda: b.of(session, "refused"))
+            refused = b.of(session, "refused")[0]
+            self.assertEqual((refused["reason"], refused["rule"]), ("rule-denies", "127.0.0.2:*"))
+            self.come(self.low, "127.0.0.3")  # that rule speaks of destinations
+            self.taken(b, session)
 
     def test_connects_are_limited(self):
         with brokerbox.Broker(policy(self.low, self.low, connects_per_minute=3)) as b:
@@ -284,6 +298,59 @@ class Listen(unittest.TestCase):
             b.store = True
             b.store_all()
             self.taken(b, session)
+
+    def test_a_new_policy_holds_for_the_near_end(self):
+        """Nobody comes in where the grant listens no more."""
+        with brokerbox.Broker(policy(self.low, self.low)) as b:
+            session = b.session()
+            self.listening(b, session, self.low)
+            b.reload(policy(self.low + 1, self.low + 1))
+            self.assertEqual(self.come(self.low).recv(1), b"")
+            b.pump(until=lambda: b.of(session, "refused"))
+            self.assertEqual(self.refusals(b, session), ["no-rule"])
+
+    def test_who_comes_before_the_record_waits(self):
+        """What listens is not heard before it is on record, and not ended by who comes."""
+        with brokerbox.Broker(policy(self.low, self.low)) as b:
+            session = b.session()
+            b.store = False
+            b.ends[session].send(open_raw(brokerbox.number("127.0.0.1", self.low), b"", TAG,
+                                          kind=LISTEN))
+            b.pump(until=lambda: b.of(session, "granted"))
+            client = self.come(self.low)
+            # a refusal at its pace: several ticks later
+            b.ends[session].send(brokerbox.open_("203.0.113.9", 80, 5))
+            name, message, _ = self.answer(b, session)
+            self.assertEqual((name, struct.unpack_from("=I", message, 4)[0]), ("REFUSED", 5))
+            b.store = True
+            b.store_all()
+            self.assertEqual(self.answer(b, session)[0], "LISTENING")
+            self.assertEqual(self.taken(b, session)[1].getpeername(), client.getsockname())
+
+    def test_105_who_is_gone_already_is_known(self):
+        """One that resets before it is taken is on record with its address all the same."""
+        with brokerbox.Broker(policy(self.low, self.low, ["127.0.0.2/32"])) as b:
+            session = b.session()
+            self.listening(b, session, self.low)
+            b.process.send_signal(signal.SIGSTOP)
+            client = self.come(self.low, "127.0.0.3")
+            port = client.getsockname()[1]
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            b.process.send_signal(signal.SIGCONT)
+            b.pump(until=lambda: b.of(session, "refused"))
+            refused = b.of(session, "refused")[0]
+            self.assertEqual(refused["reason"], "no-rule")
+            self.assertEqual(refused["peer"][:2], (4, port))
+            self.assertEqual(refused["peer"][2][:4], bytes([127, 0, 0, 3]))
+
+    def test_a_failed_dial_has_no_near_end(self):
+        with brokerbox.Broker(policy(self.low, self.low)) as b:
+            session = b.session()
+            b.ends[session].send(brokerbox.open_("127.0.0.1", self.low))
+            b.pump(until=lambda: b.of(session, "refused"))
+            refused = b.of(session, "refused")[0]
+            self.assertEqual((refused["reason"], refused["local"][:2]), ("peer-refused", (0, 0)))
 
     def test_a_stop_ends_it(self):
         with brokerbox.Broker(policy(self.low, self.low)) as b:

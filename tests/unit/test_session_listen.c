@@ -31,7 +31,7 @@ post_listening(struct inside *in, uint32_t tag)
 	const struct ipc_opened listening = {.head = {MSG_LISTENING},
 					     .tag = tag,
 					     .stream = 5,
-					     .local = {4, 0, 8080, {192, 0, 2, 1}}};
+					     .peer = {4, 0, 8080, {192, 0, 2, 1}}};
 
 	inside_post(in, &listening, sizeof(listening), -1);
 }

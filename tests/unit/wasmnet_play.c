@@ -118,7 +118,7 @@ void
 wn_listening(struct play *p, uint32_t tag, uint32_t stream, struct ipc_addr local)
 {
 	const struct ipc_opened listening = {
-		.head = {MSG_LISTENING}, .tag = tag, .stream = stream, .local = local};
+		.head = {MSG_LISTENING}, .tag = tag, .stream = stream, .peer = local};
 
 	play_post(p, &listening, sizeof(listening), 0);
 }
