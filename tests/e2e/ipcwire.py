@@ -143,9 +143,9 @@ def unpack(message):
         assert found[count:] == [None] * (8 - count), "addresses beyond the count: %s" % found
         return name, (tag, session, REASON_WORDS[reason], found[:count])
     if name == "VERDICT":
-        _, reason, session, expires, grant, subject = values
+        _, reason, session, lifetime, grant, subject = values
         return name, (session, REASON_WORDS[reason], grant.rstrip(b"\0").decode(),
-                      subject.rstrip(b"\0").decode(), expires)
+                      subject.rstrip(b"\0").decode(), lifetime)
     return name, values[2]
 
 
