@@ -209,11 +209,4 @@ void session_drop(struct session *s, struct stream *stream, uint32_t reason);
  */
 struct stream *session_next(struct session *s, const struct stream *after);
 
-/**
- * session_push() - bytes of the client for a stream's destination; also before opened().
- *
- * Returns 0, or -1 when they are more than may wait. Short memory ends the session.
- */
-int session_push(struct session *s, struct stream *stream, const void *bytes, size_t n);
-
 #endif

@@ -103,6 +103,19 @@ def test_compile(bad):
         bad.expect(done, done.returncode == 1 and "cannot be written" in done.stderr)
 
 
+def test_images(bad):
+    """The kept images, seeds of a fuzzer, are what this version makes of the policies."""
+    kept = os.path.join(judge.SOURCE, "tests", "fuzz", "corpus", "image")
+    bad.expect("there are seeds", os.listdir(kept))
+    for name in os.listdir(kept) if sys.byteorder == "little" else ():
+        with tempfile.NamedTemporaryFile() as made, open(os.path.join(kept, name), "rb") as seed:
+            done = run("compile", os.path.join(os.path.dirname(kept), "policy", name), "-o",
+                       made.name)
+            bad.expect((name, done), done.returncode == 0)
+            with open(made.name, "rb") as image:
+                bad.expect("%s differs: compile it anew" % name, image.read() == seed.read())
+
+
 def test_errors(bad):
     done = run("check", "-", text='{\n  "version": 1,\n  "host": []\n}\n')
     bad.expect(done, done.returncode == 1 and
@@ -170,7 +183,8 @@ def test_patterns(bad):
 
 def main():
     tap = judge.Tap()
-    for test in (test_example, test_usage, test_compile, test_errors, test_schema, test_patterns):
+    for test in (test_example, test_usage, test_compile, test_images, test_errors, test_schema,
+                 test_patterns):
         bad = Failures()
         try:
             test(bad)

@@ -51,7 +51,8 @@ POLICY_FUZZ_FLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-re
 POLICY_FUZZ_LIBS = tests/fuzz/libpolicy.a ipc/libipc.a common/libcommon.a \
 	$(NETTLE_LIBS) $(IDN2_LIBS)
 noinst_LIBRARIES += tests/fuzz/libpolicy.a
-tests_fuzz_libpolicy_a_SOURCES = $(POLICY_SOURCES) $(POLICY_CHECK_SOURCES)
+tests_fuzz_libpolicy_a_SOURCES = $(POLICY_SOURCES) $(POLICY_CHECK_SOURCES) \
+	policy/host.c policy/host.h
 tests_fuzz_libpolicy_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS) $(POLICY_FUZZ_FLAGS)
 policy/tests_fuzz_libpolicy_a-check.$(OBJEXT): policy/special-table.h policy/ports-table.h
 noinst_PROGRAMS += tests/fuzz/fuzz_image tests/fuzz/fuzz_policy
