@@ -64,6 +64,5 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/suite.py \
 	tests/lib/tap.py \
 	tests/lib/targets.py \
-	tests/lib/tlstarget.py \
 	tests/lib/wsclient.py \
 	docs/TESTS.md

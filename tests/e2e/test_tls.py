@@ -13,7 +13,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
@@ -43,13 +42,7 @@ def rules(seconds=10, **more):
 
 def setUpModule():
     global box
-    directory = tempfile.mkdtemp(prefix="sockward-test-")
-    os.chmod(directory, 0o755)
-    box = certs.Box(directory)
-
-
-def tearDownModule():
-    shutil.rmtree(box.directory, ignore_errors=True)
+    box = unittest.enterModuleContext(certs.Box())
 
 
 class Wasmnet:

@@ -13,11 +13,11 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
+import certs
 import nodejs
 import suite
 import tap
 import targets
-import tlstarget
 from suite import to
 
 NAME = "service.example"
@@ -47,7 +47,7 @@ def dns_over_https(asked):
 class V86(unittest.TestCase):
     seconds = 120
 
-    def guest(self, authority, **config):
+    def guest(self, box, **config):
         nodejs.need_ws()
         nodejs.need("v86")
         config.update(v86=os.path.join(nodejs.MODULES, "v86"),
@@ -55,7 +55,7 @@ class V86(unittest.TestCase):
         done = subprocess.run(
             ["node", os.path.join(HERE, "v86_guest.mjs"), json.dumps(config)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90,
-            env=dict(os.environ, NODE_EXTRA_CA_CERTS=authority.path("ca.pem")))
+            env=dict(os.environ, NODE_EXTRA_CA_CERTS=box.trust))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -64,11 +64,11 @@ class V86(unittest.TestCase):
         rules = suite.policy({"guest": suite.grant(
             [to("127.0.0.0/8:*")], auth=suite.tokens(suite.TOKEN), explain=True)},
             dialects=["wisp"])
-        with tlstarget.Authority() as authority, targets.closed_port() as closed, \
-                tlstarget.Target(authority, dns_over_https(asked)) as doh, \
+        with certs.Box() as box, targets.closed_port() as closed, \
+                certs.Serve(dns_over_https(asked), box.context()) as doh, \
                 targets.Target(targets.http_page({"/page": PAGE}, [])) as web, \
                 targets.Echo() as echo, suite.Suite(rules) as one:
-            saw = self.guest(authority, doh="localhost:%d" % doh.port, page=web.port,
+            saw = self.guest(box, doh="localhost:%d" % doh.port, page=web.port,
                              echo=echo.port, closed=closed.getsockname()[1],
                              relay="wisp://%s:%d/wisp/?token=%s&/" % (*one.address, suite.TOKEN))
             ends = [one.wait_record("stream-end", n, peer_port=echo.port) for n in (1, 2, 3)]

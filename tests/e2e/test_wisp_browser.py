@@ -20,11 +20,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
 import browser
+import certs
 import nodejs
 import suite
 import tap
 import targets
-import tlstarget
 from suite import to
 
 BOTH = ("tcp", "udp")
@@ -90,12 +90,12 @@ class Page(unittest.TestCase):
         browser.need()
         self.posted, results = [], []
         with contextlib.ExitStack() as stack:
-            authority = stack.enter_context(tlstarget.Authority())
-            pages = self.files(authority if known else None)
+            box = stack.enter_context(certs.Box())
+            pages = self.files(box.trusted if known else None)
             web = stack.enter_context(targets.Target(targets.http_page(pages, results)))
-            self.https = stack.enter_context(tlstarget.Target(
-                authority, targets.http_page({"/page": PAGE}, self.posted)))
-            tls = stack.enter_context(tlstarget.Echo(authority))
+            self.https = stack.enter_context(certs.Serve(
+                targets.http_page({"/page": PAGE}, self.posted), box.context()))
+            tls = stack.enter_context(certs.Serve(targets.Echo(), box.context()))
             tcp = stack.enter_context(targets.Echo())
             udp = stack.enter_context(targets.UdpEcho())
             origin = "http://127.0.0.1:%d" % web.port
@@ -111,7 +111,7 @@ class Page(unittest.TestCase):
                 "plain": plain, "protocol": IN_PROTOCOL,
                 "https": "https://localhost:%d" % self.https.port, "known": known,
                 "tls": tls.port, "tcp": tcp.port, "udp": udp.port, "size": SIZE,
-                "ca": authority.pem}).encode()
+                "ca": box.trusted.pem.decode()}).encode()
             saw = browser.browse(origin + "/", results, seconds=100)
             self.records = one.records()
             self.ports = {"https": self.https.port, "tls": tls.port, "tcp": tcp.port,

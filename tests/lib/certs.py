@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Certificates made at test time, and services that speak TLS with them.
 
-    box = certs.Box(directory)
-    with certs.Serve(targets.Echo(), box.context("good")) as target:
+    with certs.Box() as box, certs.Serve(targets.Echo(), box.context("good")) as target:
         ...
 """
 
@@ -10,9 +9,11 @@ import contextlib
 import datetime
 import ipaddress
 import os
+import shutil
 import socket
 import ssl
 import struct
+import tempfile
 import threading
 
 from cryptography import x509
@@ -34,7 +35,7 @@ def common(name):
 
 
 class Authority:
-    """Whoever signs; its certificate is .pem."""
+    """Whoever signs; its certificate is .pem and .der."""
 
     def __init__(self, name):
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -47,6 +48,7 @@ class Authority:
             self.name, self.key, [(x509.BasicConstraints(ca=True, path_length=None), True),
                                   (usage, True)])
         self.pem = self.certificate.public_bytes(PEM)
+        self.der = self.certificate.public_bytes(serialization.Encoding.DER)
 
     def sign(self, name, key, extensions, since=-DAY, until=30 * DAY):
         now = datetime.datetime.utcnow()
@@ -70,10 +72,23 @@ def names(*words):
 
 
 class Box:
-    """A trusted authority, one that is not, and certificates of both, in files."""
+    """A trusted authority, one that is not, and certificates of both, in files that live as
+    long as the context."""
 
-    def __init__(self, directory):
-        self.directory = directory
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="sockward-test-")
+        try:
+            os.chmod(self.directory, 0o755)
+            self.fill()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def fill(self):
         self.certificates = {}
         self.trusted, self.other = Authority("Trusted"), Authority("Other")
         self.trust = self.write("trust.pem", self.trusted.pem)
