@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import certs
 import dialects
 import players
 import story
@@ -20,9 +21,9 @@ import tap
 from suite import to
 from test_inbound import free_range
 
-BOTH = ("tcp", "udp")
+ALL = ("tcp", "udp", "tls")
 LOW = free_range(2)
-TARGETS = [to("127.0.0.1:*", BOTH), to("[::1]:*", BOTH), to("localhost:*", BOTH, private=True)]
+TARGETS = [to("127.0.0.1:*", ALL), to("[::1]:*", ALL), to("localhost:*", ALL, private=True)]
 LISTEN = {"address": "127.0.0.1", "ports": "%d-%d" % (LOW, LOW + 1), "from": ["127.0.0.1/32"],
           "most": 1}
 RULES = suite.policy({"open": suite.grant(TARGETS, explain=True, limits={"channels": 300},
@@ -30,8 +31,8 @@ RULES = suite.policy({"open": suite.grant(TARGETS, explain=True, limits={"channe
 
 # kind, how many in wisp and in wasmnet, why it ends on record: peer-closed where the kernel
 # had the far end's end when the worker was done, whoever was first. What else a dialect
-# can open (TLS) is a row here, with its far end in players.py and its place in place();
-# what it asks beside streams is a row of ASIDE.
+# can open is a row here, with its far end in players.py and its place in place(), or, like
+# TLS, another way for what is TCP here; what it asks beside streams is a row of ASIDE.
 KINDS = (("echo", 60, 60, "peer-closed"), ("sink", 40, 40, "peer-closed"),
          ("source", 30, 30, "peer-closed"), ("half", 15, 15, "peer-closed"),
          ("early", 8, 10, "peer-closed"), ("endless", 2, 0, "client-closed"),
@@ -39,13 +40,14 @@ KINDS = (("echo", 60, 60, "peer-closed"), ("sink", 40, 40, "peer-closed"),
 WHY = {kind: why for kind, _, _, why in KINDS}
 HOSTS = ("127.0.0.1", "localhost", "::1")
 INBOUND = 20  # of wasmnet's that are TCP: the far end makes the connection
+TLS = 20  # more of them, of any kind: the worker speaks TLS with the far end
 LISTENER = 9000  # its id
 # What wasmnet can ask beside streams: the request, the event that answers.
 ASIDE = (("resolve", {"name": "localhost"}, "resolved"), ("resolve", {"name": "a..b"}, "refused"),
          ("bind", {"addr": "127.0.0.1", "port": 4000}, "refused"), ("listen", {}, "listening"),
          ("connect", {"addr": "10.0.0.1", "port": 80}, "refused"),
          ("connect_udp", {"addr": "10.0.0.1", "port": 80}, "refused"),
-         ("connect_tls", {"addr": "127.0.0.1", "port": 443}, "refused"))
+         ("connect_tls", {"addr": "10.0.0.1", "port": 443}, "refused"))
 ASIDES = 60
 FIRST_ASIDE = 10000  # their ids
 
@@ -57,8 +59,11 @@ def cast(rng, dialect):
     parts = [players.Part(kind, number, rng.choice(HOSTS), rng)
              for number, kind in enumerate(kinds, 1)]
     if dialect == "wasmnet":
-        for part in [part for part in parts if part.kind != "udp"][:INBOUND]:
+        tcp = [part for part in parts if part.kind != "udp"]
+        for part in tcp[:INBOUND]:
             part.host = None
+        for part in tcp[INBOUND:INBOUND + TLS]:
+            part.tls = True
     return parts
 
 
@@ -66,17 +71,24 @@ class Mixed(suite.SuiteCase):
     rules = RULES
     seconds = 180
 
+    @classmethod
+    def setUpClass(cls):
+        cls.box = cls.enterClassContext(certs.Box())
+        cls.args = ("--trust", cls.box.trust)
+        super().setUpClass()
+
     def far_ends(self, stack, dialect):
-        """The parts, and of each address one player and one mirror."""
+        """The parts, and of each address one player, also over TLS, and one mirror."""
         seed = int.from_bytes(os.urandom(4), "big")
         print("# seed", seed)
         self.rng = random.Random(seed)
         self.parts = cast(self.rng, dialect)
         self.assertEqual(len(self.parts), 200)
-        self.player = {}
-        self.mirror = {}
+        self.player, self.over_tls, self.mirror = {}, {}, {}
         for host in ("127.0.0.1", "::1"):
             self.player[host] = stack.enter_context(players.Player(self.parts, address=host))
+            self.over_tls[host] = stack.enter_context(certs.Serve(
+                self.player[host].serve, self.box.context(), address=host))
             self.mirror[host] = stack.enter_context(players.Mirror(host))
 
     def place(self, part):
@@ -86,6 +98,8 @@ class Mixed(suite.SuiteCase):
         address = part.host if part.host in self.player else "127.0.0.1"
         if part.kind == "udp":
             return part.host, self.mirror[address].port, "udp"
+        if part.tls:
+            return part.host, self.over_tls[address].port, "tls"
         return part.host, self.player[address].port, "tcp"
 
     # --- the record ---------------------------------------------------------------------
@@ -113,6 +127,9 @@ class Mixed(suite.SuiteCase):
             self.assertEqual((seen.received, act.sent), (len(part.up),) * 2)
         if part.kind in ("echo", "source", "half"):
             self.assertEqual((seen.sent, act.got), (len(part.down),) * 2)
+        if part.tls:
+            self.check_tls(act, seen, end)
+            return
         if part.kind in ("reset", "endless"):
             # A reset acknowledges nothing: the kernel counts what was before it.
             self.assertTrue(players.HEAD <= end["bytes_up"] <= act.sent, end)
@@ -125,9 +142,23 @@ class Mixed(suite.SuiteCase):
         else:
             self.assertEqual(end["bytes_down"], seen.sent)
 
+    def check_tls(self, act, seen, end):
+        """On record is what went through the socket: the payload, and more."""
+        wire = seen.wire
+        if act.part.kind == "reset":
+            # As for TCP, and what the worker wrote is more than what was acknowledged.
+            self.assertTrue(players.HEAD < end["bytes_up"] <= end["claimed_up"], end)
+            self.assertTrue(seen.received < wire.heard <= end["claimed_up"], end)
+        else:
+            self.assertTrue(seen.eof and wire.ended, seen.error)
+            self.assertEqual((end["bytes_up"], end["claimed_up"]), (wire.heard,) * 2)
+            self.assertLess(act.sent, end["bytes_up"])
+        self.assertEqual((end["bytes_down"], end["claimed_down"]), (wire.said,) * 2)
+        self.assertLess(seen.sent, end["bytes_down"])
+
     def check_record(self, act, records, dialect):
         part, near = act.part, self.near(act.part)
-        protocol = "udp" if part.kind == "udp" else "tcp" if part.host else "inbound"
+        protocol = self.place(part)[2] if part.host else "inbound"
         seen_as = ("local", "local_port") if part.host else ("peer", "peer_port")
         granted, = [r for r in records if r["event"] == "granted" and r["protocol"] == protocol
                     and tuple(r[name] for name in seen_as) == near]

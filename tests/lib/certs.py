@@ -161,12 +161,15 @@ class Plain:
         self.tap = tap
         self.one_reads_one_writes = threading.Lock()
         self.one_flushes = threading.Lock()
-        self.heard = 0
+        self.heard = self.said = 0  # bytes of the socket
         self.stash = []  # was read before its time
         self.ended = False
 
     def settimeout(self, seconds):
         self.sock.settimeout(seconds)
+
+    def setsockopt(self, *option):
+        self.sock.setsockopt(*option)
 
     def flush(self):
         with self.one_flushes:
@@ -174,6 +177,7 @@ class Plain:
                 data = self.outgoing.read()
             if data:
                 self.put(data)
+                self.said += len(data)
 
     def put(self, data):
         self.sock.sendall(data)

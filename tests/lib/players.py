@@ -34,6 +34,7 @@ class Part:
 
     def __init__(self, kind, number, host, rng):
         self.kind, self.number, self.host = kind, number, host
+        self.tls = False
         self.name = struct.pack(">I", number)
         size = rng.choice((0, 1, 1000, 20000, 60000)) + rng.randrange(5000)
         up = 0 if kind in ("source", "early", "endless") else size
