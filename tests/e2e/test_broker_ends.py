@@ -131,6 +131,7 @@ class Ends(unittest.TestCase):
             b.store = True
             b.store_all()
             self.assertEqual(self.answer(b, session), ("REFUSED", "no-rule", []))
+            b.pump(until=lambda: b.of(session, "stream-end"))
             self.assertEqual(b.of(session, "stream-end")[0]["reason"], "no-rule")
             self.assertTrue(b.alive(session))
 

@@ -89,7 +89,9 @@ class Mixed(suite.SuiteCase):
             self.player[host] = stack.enter_context(players.Player(self.parts, address=host))
             self.over_tls[host] = stack.enter_context(certs.Serve(
                 self.player[host].serve, self.box.context(), address=host))
-            self.mirror[host] = stack.enter_context(players.Mirror(host))
+            # All of one port: localhost may be either address.
+            port = self.mirror["127.0.0.1"].port if self.mirror else 0
+            self.mirror[host] = stack.enter_context(players.Mirror(host, port))
 
     def place(self, part):
         """host, port, protocol; localhost by a port of 127.0.0.1. None: it came in."""

@@ -55,7 +55,8 @@ class V86(unittest.TestCase):
         done = subprocess.run(
             ["node", os.path.join(HERE, "v86_guest.mjs"), json.dumps(config)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90,
-            env=dict(os.environ, NODE_EXTRA_CA_CERTS=box.trust))
+            env=dict(os.environ, NODE_EXTRA_CA_CERTS=box.trust,
+                     NODE_OPTIONS="--dns-result-order=ipv4first"))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout.splitlines()[-1])
 

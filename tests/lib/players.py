@@ -125,11 +125,11 @@ class Player(targets.Target):
 class Mirror:
     """The UDP far end: .by has the near address of each part, by its number."""
 
-    def __init__(self, address="127.0.0.1"):
+    def __init__(self, address="127.0.0.1", port=0):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.sock.bind((address, 0))
+        self.sock.bind((address, port))
         self.port = self.sock.getsockname()[1]
         self.by = {}
         self.count = 0
