@@ -116,9 +116,8 @@ class Inbound(suite.SuiteCase):
                 self.bind(talk, id)
             self.assertEqual(talk.ask("bind", 5, addr="0.0.0.0", port=0),
                              {"ev": "error", "id": 5, "msg": "max connections reached"})
-        refused = [r["reason"] for r in self.suite.records("refused", protocol="listen")]
-        self.assertEqual(refused.count("no-rule"), 4)
-        self.assertEqual(refused.count("channels-limit"), 1)
+        self.suite.wait_record("refused", count=4, protocol="listen", reason="no-rule")
+        self.suite.wait_record("refused", protocol="listen", reason="channels-limit")
 
     def test_a_port_has_one_listener(self):
         """Also one that another session has."""
