@@ -12,11 +12,13 @@
 
 #include "ipc/messages.h"
 
-#define NAMES_MOST 64 /* addresses; beyond it the one that ends first makes room */
+#define NAMES_MOST 64 /* addresses; beyond it the one that was told longest ago makes room */
 
 struct names {
+	uint64_t told; /* how many were */
 	struct {
-		struct ipc_addr addr; /* family 0: free */
+		struct ipc_addr addr;
+		uint64_t told; /* the number of it; 0: free */
 		uint64_t until_ms;
 		char host[IPC_HOST];
 	} known[NAMES_MOST];
@@ -26,7 +28,8 @@ struct names {
  * names_keep() - remember the addresses of a name.
  * @host: canonical. @said: its addresses and for how long. @now_ms: a monotonic clock.
  *
- * An address that is known already counts as its newest name's.
+ * An address that several names have counts as that one's which was told last, until its
+ * time is over: then as the one's before.
  */
 void names_keep(struct names *names, const char *host, const struct ipc_resolved *said,
 		uint64_t now_ms);

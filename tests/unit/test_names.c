@@ -81,6 +81,46 @@ test_no_more_than_there_is_room_for(void **state)
 	assert_string_equal(names_of(&names, &last, 1000), "a.example");
 }
 
+/* What is told last is what a guest connects to next, however soon it ends. */
+static void
+test_what_lasts_does_not_crowd_out(void **state)
+{
+	struct ipc_resolved many = said(0, IPC_ADDRESSES, 3600), few = said(200, 3, 5);
+	struct ipc_addr one = v4(200), three = v4(202);
+
+	(void)state;
+	for (unsigned int i = 0; i < NAMES_MOST / IPC_ADDRESSES; i++) {
+		many = said(i * IPC_ADDRESSES, IPC_ADDRESSES, 3600);
+		names_keep(&names, "long.example", &many, 1000);
+	}
+	names_keep(&names, "short.example", &few, 2000);
+	assert_string_equal(names_of(&names, &one, 2000), "short.example");
+	assert_string_equal(names_of(&names, &three, 2000), "short.example");
+	assert_null(names_of(&names, &one, 7000));
+}
+
+/* Another name's servers may answer with any address, and for a shorter time. */
+static void
+test_another_name_takes_no_time_away(void **state)
+{
+	struct ipc_resolved mine = said(1, 1, 60), theirs = said(1, 1, 5);
+	struct ipc_addr one = v4(1);
+
+	(void)state;
+	names_keep(&names, "a.example", &mine, 1000);
+	names_keep(&names, "b.example", &theirs, 2000);
+	assert_string_equal(names_of(&names, &one, 2000), "b.example");
+	assert_string_equal(names_of(&names, &one, 7000), "a.example");
+	assert_null(names_of(&names, &one, 61000));
+	/* Told again, it is the newest, and is kept once. */
+	names_keep(&names, "b.example", &theirs, 8000);
+	for (unsigned int i = 0; i < 2 * NAMES_MOST; i++)
+		names_keep(&names, "a.example", &mine, 9000 + i);
+	assert_string_equal(names_of(&names, &one, 10000), "a.example");
+	names_keep(&names, "b.example", &theirs, 10000);
+	assert_string_equal(names_of(&names, &one, 10000), "b.example");
+}
+
 static void
 test_a_count_that_lies(void **state)
 {
@@ -100,6 +140,8 @@ main(void)
 		cmocka_unit_test_setup(test_until_its_time_is_over, start),
 		cmocka_unit_test_setup(test_the_newest_name_counts, start),
 		cmocka_unit_test_setup(test_no_more_than_there_is_room_for, start),
+		cmocka_unit_test_setup(test_what_lasts_does_not_crowd_out, start),
+		cmocka_unit_test_setup(test_another_name_takes_no_time_away, start),
 		cmocka_unit_test_setup(test_a_count_that_lies, start),
 	};
 
