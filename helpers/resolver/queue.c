@@ -146,17 +146,20 @@ start(struct resolver *resolver, struct lookup *lookup, struct query *query, uin
 		lookup->query = query;
 		return;
 	}
-	(void)fail("cannot start a lookup");
+	if (!resolver->failed_ms || now - resolver->failed_ms >= FAILURE_EVERY_MS) {
+		(void)fail("cannot start a lookup");
+		resolver->failed_ms = now;
+	}
 	if (lookup->watch.fd >= 0)
 		lookup_end(lookup);
 	failed(resolver, query);
 }
 
-/* For the lookup of the same, or for one of its session's. */
+/* For the lookup of the same, or for one of its session's or its grant's. */
 static bool
 must_wait(const struct resolver *resolver, const struct query *query)
 {
-	unsigned int under_way = 0;
+	unsigned int of_session = 0, of_grant = 0;
 
 	for (size_t i = 0; i < LOOKUPS_MOST; i++) {
 		const struct query *other = resolver->lookups[i].query;
@@ -165,10 +168,11 @@ must_wait(const struct resolver *resolver, const struct query *query)
 			continue;
 		if (same(other, query))
 			return true;
-		under_way += other->client == query->client &&
-			     other->answer.session == query->answer.session;
+		of_session += other->client == query->client &&
+			      other->answer.session == query->answer.session;
+		of_grant += strcmp(other->grant, query->grant) == 0;
 	}
-	return under_way >= SESSION_MOST;
+	return of_session >= SESSION_MOST || of_grant >= GRANT_MOST;
 }
 
 static void
@@ -241,16 +245,19 @@ answer_now(struct serve_client *client, struct ipc_addresses *answer, uint32_t r
 	return serve_answer(client, answer, sizeof(*answer));
 }
 
-/* One session does not take the whole queue. */
-static unsigned int
-waiting_of(const struct resolver *resolver, uint64_t session)
+/* Neither a session nor a grant with many of them takes the whole queue. */
+static bool
+may_wait(const struct resolver *resolver, const struct ipc_lookup *asked)
 {
 	const struct query *query;
-	unsigned int n = 0;
+	unsigned int of_session = 0, of_grant = 0;
 
 	TAILQ_FOREACH(query, &resolver->waiting, next)
-	n += query->answer.session == session;
-	return n;
+	{
+		of_session += query->answer.session == asked->session;
+		of_grant += strcmp(query->grant, asked->grant) == 0;
+	}
+	return of_session < WAITING_MOST && of_grant < GRANT_WAITING;
 }
 
 int
@@ -270,7 +277,7 @@ queue_message(struct resolver *resolver, struct serve_client *client, const unio
 		return answer_now(client, &answer, REASON_NAME_INVALID);
 	if (cache_get(&resolver->cache, asked->grant, name, serve_now_ms(), &answer))
 		return answer_now(client, &answer, REASON_NONE);
-	if (!query || waiting_of(resolver, asked->session) >= WAITING_MOST)
+	if (!query || !may_wait(resolver, asked))
 		return answer_now(client, &answer, REASON_NAME_FAILED);
 	TAILQ_REMOVE(&resolver->free, query, next);
 	query->client = client;

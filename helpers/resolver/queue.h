@@ -17,8 +17,12 @@
 #define QUERIES_MOST 1024
 #define LOOKUPS_MOST 64    /* processes at once */
 #define SESSION_MOST 4     /* of these for one session */
+#define GRANT_MOST   32    /* of these for one grant */
 #define WAITING_MOST 64    /* questions of one session that wait */
 #define DEADLINE_MS  10000 /* from question to answer */
+
+#define GRANT_WAITING    (QUERIES_MOST / 2 - GRANT_MOST) /* questions of one grant that wait */
+#define FAILURE_EVERY_MS 10000 /* between two lines of the log about processes */
 
 struct query {
 	TAILQ_ENTRY(query) next;
@@ -43,6 +47,7 @@ struct resolver {
 	struct queries free;
 	struct queries waiting;
 	struct queries answered; /* but not taken by its client yet */
+	uint64_t failed_ms;      /* when that a process could not be started was logged; 0: never */
 	struct cache cache;
 	struct lookup lookups[LOOKUPS_MOST];
 	struct query queries[QUERIES_MOST];
@@ -68,9 +73,9 @@ void queue_gone(struct resolver *resolver, const struct serve_client *client);
 /**
  * queue_turn() - start what waits, answer what is due.
  *
- * In the order of asking, but a session that has SESSION_MOST lookups under way
- * waits for one of these while others go on. A name that is being looked up for the
- * same grant waits for that lookup's answer, whichever it is.
+ * In the order of asking, but a session that has SESSION_MOST lookups under way, or whose
+ * grant has GRANT_MOST, waits for one of these while others go on. A name that is being looked up
+ * for the same grant waits for that lookup's answer, whichever it is.
  */
 void queue_turn(struct resolver *resolver);
 

@@ -27,8 +27,22 @@ static struct {
 	char looked_up[IPC_HOST];
 	unsigned int names; /* made by ask() */
 	unsigned int answers;
+	unsigned int logged;
 	struct ipc_addresses last;
 } test;
+
+/* Of common/log.h, whose words are not cmocka's. */
+int log_put(const char *priority, int error, const char *format, ...);
+
+int
+log_put(const char *priority, int error, const char *format, ...)
+{
+	(void)priority;
+	(void)error;
+	assert_string_equal(format, "cannot start a lookup");
+	test.logged++;
+	return -1;
+}
 
 int
 lookup_start(const char *name, unsigned int deadline_ms)
@@ -168,6 +182,26 @@ without_a_process(void **state)
 	assert_int_equal(test.lookups, 1);
 }
 
+/* A session that asks for many names then does not fill the log. */
+static void
+one_line_in_a_while(void **state)
+{
+	(void)state;
+	test.error = EAGAIN;
+	for (unsigned int i = 0; i < 100; i++) {
+		test.now += 99;
+		test.error = i % 2 ? 0 : EAGAIN; /* it comes and goes */
+		ask(i, 1);
+		queue_turn(&test.resolver);
+	}
+	assert_int_equal(test.logged, 1);
+	test.now += FAILURE_EVERY_MS;
+	test.error = EAGAIN;
+	ask(1000, 1);
+	queue_turn(&test.resolver);
+	assert_int_equal(test.logged, 2);
+}
+
 static void
 without_a_watch(void **state)
 {
@@ -198,6 +232,40 @@ one_session_has_its_share(void **state)
 	test.now += DEADLINE_MS;
 	queue_turn(&test.resolver);
 	assert_int_equal(test.answers, WAITING_MOST + 11);
+	assert_int_equal(count(&test.resolver.free), QUERIES_MOST);
+}
+
+/* However many sessions it has, others find half of all places free. */
+static void
+one_grant_has_its_share(void **state)
+{
+	char name[IPC_HOST];
+
+	(void)state;
+	for (unsigned int i = 0; i < QUERIES_MOST; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.test", i);
+		assert_int_equal(ask_for("many", name, i), 0);
+		if (i == LOOKUPS_MOST)
+			queue_turn(&test.resolver);
+	}
+	assert_int_equal(test.lookups, GRANT_MOST);
+	assert_int_equal(test.answers, QUERIES_MOST - GRANT_MOST - GRANT_WAITING);
+	assert_int_equal(test.last.reason, REASON_NAME_FAILED);
+	test.answers = 0;
+	for (unsigned int i = 0; i < QUERIES_MOST / 2; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.test", i);
+		assert_int_equal(ask_for("other", name, i), 0);
+		if (i == LOOKUPS_MOST)
+			queue_turn(&test.resolver);
+	}
+	assert_int_equal(test.lookups, LOOKUPS_MOST);
+	assert_int_equal(test.answers, 0);
+	/* What one of them gives back is not the other's. */
+	say(0, 0, NULL, 0);
+	assert_int_equal(test.lookups, LOOKUPS_MOST + 1);
+	assert_int_equal(test.answers, 1);
+	test.now += DEADLINE_MS;
+	queue_turn(&test.resolver);
 	assert_int_equal(count(&test.resolver.free), QUERIES_MOST);
 }
 
@@ -349,8 +417,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_process),
+		TEST(one_line_in_a_while),
 		TEST(without_a_watch),
 		TEST(one_session_has_its_share),
+		TEST(one_grant_has_its_share),
 		TEST(an_answer_holds_for_its_time),
 		TEST(one_lookup_answers_all_of_a_grant),
 		TEST(what_a_process_says_is_judged),
