@@ -6,12 +6,12 @@
 set -u
 source=${SOCKWARD_SOURCE:-.}/seccomp/golden
 build=${SOCKWARD_BUILD:-.}/seccomp
-names="listener worker session broker resolver authenticator auditor"
+names="listener worker session broker resolver lookup authenticator auditor"
 
 machine=$(uname -m)
 n=0
 failed=0
-echo 1..7
+echo 1..8
 for name in $names; do
 	n=$((n + 1))
 	if [ "$machine" = x86_64 ]; then

@@ -22,6 +22,7 @@ extern const struct filter filter_worker;  /* the template, and what sessions in
 extern const struct filter filter_session; /* the few more that a session loses */
 extern const struct filter filter_broker;
 extern const struct filter filter_resolver;
+extern const struct filter filter_lookup; /* the few more that a lookup's process loses */
 extern const struct filter filter_authenticator;
 extern const struct filter filter_auditor;
 

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: ISC
 # A table (NAME.def), a generator on libseccomp that runs at build time, and for
 # each program one library with its filter as plain BPF and the loader.
-SECCOMP_TABLES = listener worker session broker resolver authenticator auditor
+SECCOMP_TABLES = listener worker session broker resolver lookup authenticator auditor
 SECCOMP_DEFS = \
 	seccomp/listener.def seccomp/worker.def seccomp/session.def seccomp/broker.def \
-	seccomp/resolver.def seccomp/authenticator.def seccomp/auditor.def
+	seccomp/resolver.def seccomp/lookup.def seccomp/authenticator.def seccomp/auditor.def
 SECCOMP_FILTERS = \
 	seccomp/filter_listener.c seccomp/filter_worker.c seccomp/filter_session.c \
-	seccomp/filter_broker.c seccomp/filter_resolver.c seccomp/filter_authenticator.c \
-	seccomp/filter_auditor.c
+	seccomp/filter_broker.c seccomp/filter_resolver.c seccomp/filter_lookup.c \
+	seccomp/filter_authenticator.c seccomp/filter_auditor.c
 SECCOMP_LISTINGS = \
 	seccomp/listener.txt seccomp/worker.txt seccomp/session.txt seccomp/broker.txt \
-	seccomp/resolver.txt seccomp/authenticator.txt seccomp/auditor.txt
+	seccomp/resolver.txt seccomp/lookup.txt seccomp/authenticator.txt seccomp/auditor.txt
 SECCOMP_GOLDEN = \
 	seccomp/golden/listener.txt seccomp/golden/worker.txt seccomp/golden/session.txt \
 	seccomp/golden/broker.txt seccomp/golden/resolver.txt \
-	seccomp/golden/authenticator.txt seccomp/golden/auditor.txt
+	seccomp/golden/lookup.txt seccomp/golden/authenticator.txt seccomp/golden/auditor.txt
 
 noinst_LIBRARIES += seccomp/libtable.a
 seccomp_libtable_a_SOURCES = seccomp/table.c seccomp/table.h $(SECCOMP_DEFS)
@@ -37,6 +37,8 @@ seccomp/filter_broker.c: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) broker source >$@.new && mv $@.new $@
 seccomp/filter_resolver.c: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) resolver source >$@.new && mv $@.new $@
+seccomp/filter_lookup.c: seccomp/generate$(EXEEXT)
+	$(SECCOMP_SOURCE) lookup source >$@.new && mv $@.new $@
 seccomp/filter_authenticator.c: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) authenticator source >$@.new && mv $@.new $@
 seccomp/filter_auditor.c: seccomp/generate$(EXEEXT)
@@ -52,6 +54,8 @@ seccomp/broker.txt: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) broker golden >$@.new && mv $@.new $@
 seccomp/resolver.txt: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) resolver golden >$@.new && mv $@.new $@
+seccomp/lookup.txt: seccomp/generate$(EXEEXT)
+	$(SECCOMP_SOURCE) lookup golden >$@.new && mv $@.new $@
 seccomp/authenticator.txt: seccomp/generate$(EXEEXT)
 	$(SECCOMP_SOURCE) authenticator golden >$@.new && mv $@.new $@
 seccomp/auditor.txt: seccomp/generate$(EXEEXT)
@@ -68,7 +72,8 @@ nodist_seccomp_libfilterworker_a_SOURCES = seccomp/filter_worker.c seccomp/filte
 seccomp_libfilterbroker_a_SOURCES = $(SECCOMP_INSTALL)
 nodist_seccomp_libfilterbroker_a_SOURCES = seccomp/filter_broker.c
 seccomp_libfilterresolver_a_SOURCES = $(SECCOMP_INSTALL)
-nodist_seccomp_libfilterresolver_a_SOURCES = seccomp/filter_resolver.c
+nodist_seccomp_libfilterresolver_a_SOURCES = \
+	seccomp/filter_resolver.c seccomp/filter_lookup.c
 seccomp_libfilterauthenticator_a_SOURCES = $(SECCOMP_INSTALL)
 nodist_seccomp_libfilterauthenticator_a_SOURCES = seccomp/filter_authenticator.c
 seccomp_libfilterauditor_a_SOURCES = $(SECCOMP_INSTALL)

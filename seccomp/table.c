@@ -50,6 +50,9 @@ static const struct row broker_rows[] = {
 static const struct row resolver_rows[] = {
 #include "seccomp/resolver.def"
 };
+static const struct row lookup_rows[] = {
+#include "seccomp/lookup.def"
+};
 static const struct row authenticator_rows[] = {
 #include "seccomp/authenticator.def"
 };
@@ -63,8 +66,8 @@ static const struct row auditor_rows[] = {
 	}
 
 const struct table tables[] = {
-	ROWS(listener), ROWS(worker),        ROWS(session), ROWS(broker),
-	ROWS(resolver), ROWS(authenticator), ROWS(auditor),
+	ROWS(listener), ROWS(worker), ROWS(session),       ROWS(broker),
+	ROWS(resolver), ROWS(lookup), ROWS(authenticator), ROWS(auditor),
 };
 const size_t tables_count = sizeof(tables) / sizeof(tables[0]);
 

@@ -37,7 +37,7 @@ enum row_kind {
 enum otherwise {
 	OTHERWISE_KILL,   /* the process: worker */
 	OTHERWISE_REFUSE, /* EPERM and a line in the kernel's log: all others */
-	OTHERWISE_ALLOW,  /* a table on top of another: session */
+	OTHERWISE_ALLOW,  /* a table on top of another: session, lookup */
 };
 
 struct row {

@@ -2,7 +2,9 @@
 /*
  * One lookup, in a process of its own that is forked for it: what hangs or is
  * taken over by an answer of the network holds one name, has one pipe to speak
- * into, and is gone at its deadline. What it says, it says for one grant.
+ * into, and is gone at its deadline: a filter on top of the resolver's takes all
+ * from it that could put that off, or make a process more. What it says, it says
+ * for one grant.
  */
 #ifndef SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
 #define SOCKWARD_HELPERS_RESOLVER_LOOKUP_H
@@ -12,8 +14,9 @@
 /**
  * lookup_prepare() - what is done once for all lookups, before confine().
  *
- * Removes the variables by which the environment could change lookups, and has
- * ended children reaped by the kernel.
+ * Removes the variables by which the environment could change lookups, has ended
+ * children reaped by the kernel, and leaves of TCP connecting to port 53, where the
+ * kernel has Landlock's ABI 4. Sets no_new_privs. Ends the program on failure.
  */
 void lookup_prepare(void);
 

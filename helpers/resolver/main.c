@@ -66,7 +66,7 @@ main(int argc, char **argv)
 	};
 	const struct confinement wanted = {
 		.descriptors = LOOKUPS_MOST + 64,
-		.address_space = 512 << 20,
+		.address_space = 64 << 20, /* of each lookup's process, too */
 		.file_bytes = 1 << 30, /* standard error may be a file */
 		.files = confine_read,
 		.tcp = true,

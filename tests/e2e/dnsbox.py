@@ -3,6 +3,7 @@
 name server of ours on 127.0.0.1 and hosts, resolv.conf and nsswitch.conf of ours.
 Nothing can leave it."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -50,6 +51,18 @@ def enter(files):
         fcntl.ioctl(probe, 0x8914, request)  # SIOCSIFFLAGS: up, running
 
 
+@contextlib.contextmanager
+def hidden(path):
+    """Within it that file is another one, which is empty; in the box."""
+    empty = "/mnt/empty"
+    write(empty, "")
+    check(libc.mount(empty.encode(), path.encode(), None, MS_BIND, None), path)
+    try:
+        yield
+    finally:
+        check(libc.umount(path.encode()), path)
+
+
 def name_at(packet, at):
     labels = []
     while packet[at]:
@@ -80,7 +93,7 @@ class Server(threading.Thread):
     or None for silence}; "NAME tcp" is what NAME is by TCP, "*.NAME"
     any name one label below it. Names that are not there do not
     exist. asked: the names, in the order of the questions, each for A and AAAA; by_tcp: those
-    that came by TCP."""
+    that came by TCP; ids: of the packets, by what is asked for."""
 
     def __init__(self, zone, ttl=0):
         super().__init__(daemon=True)
@@ -88,6 +101,7 @@ class Server(threading.Thread):
         self.ttl = ttl
         self.asked = []
         self.by_tcp = []
+        self.ids = {}
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
         self.stray = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -127,6 +141,7 @@ class Server(threading.Thread):
         kind = struct.unpack("!H", query[end:end + 2])[0]
         question = query[12:end + 4]
         (self.by_tcp if tcp else self.asked).append(name)
+        self.ids[name, kind] = query[:2]
         key = name if name in self.zone else "*." + name.partition(".")[2]
         if key not in self.zone:
             return self.packet(query, question, [], code=3)

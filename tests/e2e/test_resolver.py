@@ -4,6 +4,7 @@
 
 import array
 import os
+import signal
 import socket
 import struct
 import sys
@@ -83,6 +84,11 @@ def memory_of(pid):
                 memory.seek(low)
                 found += memory.read(high - low)
     return found
+
+
+def filters_of(pid):
+    with open("/proc/%d/status" % pid) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Seccomp_filters:"))
 
 
 def setUpModule():
@@ -309,7 +315,8 @@ class Resolver(unittest.TestCase):
             try:
                 while sent < count:
                     self.channel.send(wire.lookup("%d.hang.test" % sent, sent,
-                                                  session=1 + sent % 40))
+                                                  session=1 + sent % 40,
+                                                  grant="g%d" % (sent % 2)))
                     sent += 1
             except BlockingIOError:
                 pass
@@ -339,6 +346,20 @@ class Resolver(unittest.TestCase):
         # 64 wait, and 4 are under way, if these were before the others came.
         self.assertIn(len(seen) - 1, range(200 - 64 - 4, 200 - 64 + 1))
         self.assertGreaterEqual(min(seen), 64)
+
+    def test_125_one_grant_does_not_fill_the_queue(self):
+        """However many sessions it has: neither the processes nor what waits."""
+        for tag in range(600):
+            self.channel.send(wire.lookup("%d.hang.test" % tag, tag, session=tag, grant="many"))
+        began = time.monotonic()
+        with self.helper.connect() as other:
+            for tag in range(20):
+                answer = wire.ask(other, wire.lookup("one%d.rotate.test" % tag, tag))
+                self.assertEqual(answer[2], "none")
+        self.assertLess(time.monotonic() - began, 5)
+        self.channel.settimeout(15)
+        for _ in range(600):
+            self.assertEqual(wire.unpack(self.channel.recv(4096))[1][2], "name-failed")
 
     def test_a_client_that_does_not_read(self):
         """What it asked for waits with it; others are served."""
@@ -409,19 +430,66 @@ class Life(unittest.TestCase):
         with wire.Helper("resolver") as helper:
             channel = helper.connect()
             for i in range(8):
-                self.assertEqual(wire.ask(channel, wire.lookup("known%d.rotate.test" % i))[2],
-                                 "none")
+                name = "known%d%s.rotate.test" % (i, "-and-long" * 5)
+                self.assertEqual(wire.ask(channel, wire.lookup(name))[2], "none")
             channel.send(wire.lookup("seen.hang.test", 1, session=2, grant="of-another"))
             end = time.monotonic() + 10
             while "seen.hang.test" not in server.asked and time.monotonic() < end:
                 time.sleep(0.01)
             child, = children(helper.process.pid)
             mine, parents = memory_of(child), memory_of(helper.process.pid)
-            self.assertIn(b"known3.rotate.test", parents)
+            self.assertIn(b"known3-and-long", parents)
             self.assertIn(b"of-another", parents)
             self.assertIn(b"seen.hang.test", mine)
             self.assertNotIn(b"of-another", mine)
-            self.assertFalse([i for i in range(7) if b"known%d.rotate" % i in mine])
+            self.assertFalse([i for i in range(8) if b"known%d-and" % i in mine])
+            self.assertNotIn(b"-and-long", mine)
+
+    @tap.needs_root
+    def test_a_lookup_has_not_what_is_asked_beside_it(self):
+        """Nor on the stack: both questions are taken before the first process is forked."""
+        names = ["one-of-two.hang.test", "and-its-%s-neighbour.hang.test" % ("long" * 10)]
+        with wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            self.assertEqual(wire.ask(channel, wire.lookup("one.test"))[2], "none")
+            os.kill(helper.process.pid, signal.SIGSTOP)
+            for i, name in enumerate(names):
+                channel.send(wire.lookup(name, i, session=i, grant="grant%d" % i))
+            os.kill(helper.process.pid, signal.SIGCONT)
+            end = time.monotonic() + 10
+            while not set(names) <= set(server.asked) and time.monotonic() < end:
+                time.sleep(0.01)
+            found = [memory_of(pid) for pid in children(helper.process.pid)]
+            self.assertEqual(len(found), 2)
+            for memory in found:
+                self.assertEqual(sum(name.encode() in memory for name in names), 1)
+                self.assertEqual(sum(part in memory for part in (b"one-of", b"-neighbour")), 1)
+
+    @tap.needs_root
+    def test_a_lookup_has_a_filter_of_its_own(self):
+        """What its resolver alone needs is taken from it."""
+        with wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            channel.send(wire.lookup("filter.hang.test", 1))
+            end = time.monotonic() + 10
+            while "filter.hang.test" not in server.asked and time.monotonic() < end:
+                time.sleep(0.01)
+            child, = children(helper.process.pid)
+            self.assertEqual(filters_of(child), filters_of(helper.process.pid) + 1)
+            with open("/proc/%d/limits" % child) as file:
+                limits = {line[:26].strip(): line[26:].split()[1] for line in file}
+            self.assertEqual(int(limits["Max address space"]), 64 << 20)
+
+    def test_124_ids_without_the_device(self):
+        """An id that nobody can tell beforehand, also where c-ares finds no /dev/urandom."""
+        with dnsbox.hidden("/dev/urandom"), wire.Helper("resolver") as helper:
+            channel = helper.connect()
+            names = ["id%d.rotate.test" % i for i in range(6)]
+            for name in names:
+                self.assertEqual(wire.ask(channel, wire.lookup(name))[2], "none")
+        ids = [number for (name, _), number in server.ids.items() if name in names]
+        self.assertEqual(len(ids), 12)
+        self.assertGreater(len(set(ids)), 10)
 
     def test_killed_it_leaves_no_process(self):
         with wire.Helper("resolver") as helper:

@@ -12,8 +12,9 @@ enum {
 	SESSION = 4,
 	BROKER = 8,
 	RESOLVER = 16,
-	AUTHENTICATOR = 32,
-	AUDITOR = 64,
+	LOOKUP = 32,
+	AUTHENTICATOR = 64,
+	AUDITOR = 128,
 };
 
 #define NOBODY 0
@@ -29,27 +30,27 @@ enum {
 /* clang-format off */
 const struct forbidden forbidden[] = {
 	/* sockets: for those who have the network, or a helper to speak to */
-	NEVER(socket, LISTENER | BROKER | RESOLVER),
+	NEVER(socket, LISTENER | BROKER | RESOLVER | LOOKUP),
 	NEVER(socketpair, LISTENER),
-	NEVER(connect, LISTENER | BROKER | RESOLVER),
+	NEVER(connect, LISTENER | BROKER | RESOLVER | LOOKUP),
 	NEVER(bind, BROKER),
 	NEVER(listen, BROKER),
 	NEVER(accept, NOBODY),
 	NEVER(accept4, LISTENER | BROKER | RESOLVER | AUTHENTICATOR | AUDITOR),
-	NEVER(sendto, LISTENER | BROKER | RESOLVER | AUTHENTICATOR | AUDITOR),
+	NEVER(sendto, LISTENER | BROKER | RESOLVER | LOOKUP | AUTHENTICATOR | AUDITOR),
 	NEVER(sendmsg, LISTENER | TEMPLATE | BROKER | RESOLVER),
 	NEVER(sendmmsg, NOBODY),
 	NEVER(recvmmsg, NOBODY),
-	NEVER(setsockopt, BROKER | RESOLVER),
-	NEVER(getsockopt, LISTENER | BROKER | RESOLVER | AUTHENTICATOR | AUDITOR),
+	NEVER(setsockopt, BROKER | RESOLVER | LOOKUP),
+	NEVER(getsockopt, LISTENER | BROKER | RESOLVER | LOOKUP | AUTHENTICATOR | AUDITOR),
 	LIBC(ioctl, NOBODY),
-	NEVER(fcntl, LISTENER | RESOLVER),
+	NEVER(fcntl, LISTENER | RESOLVER | LOOKUP),
 	NEVER(splice, NOBODY),
 	NEVER(tee, NOBODY),
 	NEVER(vmsplice, NOBODY),
 
 	/* files */
-	LIBC(openat, LISTENER | RESOLVER),
+	LIBC(openat, LISTENER | RESOLVER | LOOKUP),
 	LIBC(openat2, NOBODY),
 	NEVER(open_by_handle_at, NOBODY),
 	NEVER(name_to_handle_at, NOBODY),
@@ -98,6 +99,7 @@ const struct forbidden forbidden[] = {
 	NEVER(process_madvise, NOBODY),
 	NEVER(kcmp, NOBODY),
 	NEVER(prctl, LISTENER | RESOLVER),
+	NEVER(setitimer, RESOLVER),
 	NEVER(setuid, NOBODY),
 	NEVER(setresuid, NOBODY),
 	NEVER(setresgid, NOBODY),
@@ -139,7 +141,7 @@ const struct forbidden forbidden[] = {
 	NEVER(adjtimex, NOBODY),
 	NEVER(sethostname, NOBODY),
 	NEVER(quotactl, NOBODY),
-	NEVER(seccomp, LISTENER | TEMPLATE),
+	NEVER(seccomp, LISTENER | TEMPLATE | RESOLVER),
 #if defined(__x86_64__)
 	LIBC(open, NOBODY),
 	LIBC(stat, NOBODY),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-resolver_tests = tests/unit/test_resolver_queue tests/unit/test_resolver_cache
+resolver_tests = tests/unit/test_resolver_queue tests/unit/test_resolver_cache \
+	tests/unit/test_resolver_lookup
 check_PROGRAMS += $(resolver_tests)
 TESTS += $(resolver_tests)
 tests_unit_test_resolver_queue_SOURCES = tests/unit/test_resolver_queue.c
@@ -11,3 +12,9 @@ tests_unit_test_resolver_queue_LDADD = \
 tests_unit_test_resolver_cache_SOURCES = tests/unit/test_resolver_cache.c
 tests_unit_test_resolver_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_resolver_cache_LDADD = helpers/resolver/libresolver.a $(CMOCKA_LIBS)
+
+tests_unit_test_resolver_lookup_SOURCES = tests/unit/test_resolver_lookup.c
+tests_unit_test_resolver_lookup_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_resolver_lookup_LDADD = \
+	helpers/resolver/libresolver.a ipc/libipc.a $(COMMON_LIBS) seccomp/libfilterresolver.a \
+	$(CARES_LIBS) $(CMOCKA_LIBS)

@@ -130,11 +130,11 @@ shipped_tables(void **state)
 		{"listener", 76, OTHERWISE_REFUSE}, {"worker", 28, OTHERWISE_KILL},
 		{"session", 0, OTHERWISE_ALLOW},    {"broker", 30, OTHERWISE_REFUSE},
 		{"resolver", 48, OTHERWISE_REFUSE}, {"authenticator", 24, OTHERWISE_REFUSE},
-		{"auditor", 32, OTHERWISE_REFUSE},
+		{"auditor", 32, OTHERWISE_REFUSE},  {"lookup", 0, OTHERWISE_ALLOW},
 	};
 
 	(void)state;
-	assert_int_equal(tables_count, 7);
+	assert_int_equal(tables_count, 8);
 	for (size_t i = 0; i < tables_count; i++) {
 		const struct table *table = table_find(wanted[i].name);
 		size_t row;
