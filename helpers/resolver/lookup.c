@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
@@ -68,6 +69,49 @@ seed(void)
 	return 0;
 }
 
+/*
+ * The resolver may read the directories, since files are replaced while it runs; in a lookup's
+ * short life they stay what they are. What cannot be opened cannot be read either.
+ */
+static int
+read_its_files_alone(void)
+{
+	static const char *const its[] = {"/etc/hosts",         "/etc/resolv.conf",
+					  "/etc/nsswitch.conf", "/etc/host.conf",
+					  "/etc/svc.conf",      "/dev/urandom"};
+	const uint64_t attr[] = {LANDLOCK_ACCESS_FS_READ_FILE};
+	int rules, done = 0;
+
+	if (confine_landlock_abi() == 0)
+		return 0;
+	rules = (int)syscall(SYS_landlock_create_ruleset, attr, sizeof(attr), 0);
+	if (rules < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(its) / sizeof(its[0]) && done == 0; i++) {
+		struct landlock_path_beneath_attr file = {
+			.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+			.parent_fd = open(its[i], O_PATH | O_CLOEXEC),
+		};
+
+		if (file.parent_fd < 0)
+			continue;
+		done = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &file,
+				    0);
+		(void)close(file.parent_fd);
+	}
+	if (done == 0)
+		done = (int)syscall(SYS_landlock_restrict_self, rules, 0);
+	(void)close(rules);
+	return done;
+}
+
+int
+lookup_confine(void)
+{
+	return seed() < 0 || read_its_files_alone() < 0 || filter_install(&filter_lookup) < 0 ? -1
+											      : 0;
+}
+
 static noreturn void
 look_up(const char *name, unsigned int deadline_ms, int pipe)
 {
@@ -80,7 +124,7 @@ look_up(const char *name, unsigned int deadline_ms, int pipe)
 	if (setitimer(ITIMER_REAL, &deadline, NULL) < 0)
 		_exit(1);
 	fds_close_all_but(keep, 1);
-	if (seed() < 0 || filter_install(&filter_lookup) < 0)
+	if (lookup_confine() < 0)
 		_exit(1);
 	dns_look_up(name, &result);
 	_exit(write(pipe, &result, sizeof(result)) == (ssize_t)sizeof(result) ? 0 : 1);

@@ -21,6 +21,16 @@
 void lookup_prepare(void);
 
 /**
+ * lookup_confine() - what is taken from the process of a lookup before it begins.
+ *
+ * All files but those that c-ares reads and /dev/urandom, as they are now; and calls
+ * that the resolver alone needs. Gives rand(3) a seed. no_new_privs must be set.
+ *
+ * Returns 0, or -1 with errno.
+ */
+int lookup_confine(void);
+
+/**
  * lookup_start() - fork a process that looks a name up.
  * @name: canonical, as policy_host() gives it.
  * @deadline_ms: after this long the kernel ends the process.

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What is taken from the resolver before it is confined: TCP to anything but name servers. */
+/*
+ * What is taken from the resolver before it is confined, TCP to anything but name servers,
+ * and from each lookup's process.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +15,8 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,11 +85,88 @@ tcp_is_for_name_servers(void **state)
 	assert_int_equal(prepared(SOCK_DGRAM, port), 0);
 }
 
+/* As a lookup's process is when the first packet comes. */
+static int
+looking_up(void (*does)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		lookup_prepare();
+		if (lookup_confine() < 0)
+			_exit(100);
+		does();
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void
+opens_files(void)
+{
+	static const char *const its[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
+					  "/dev/urandom"};
+
+	for (int i = 0; i < 4; i++) {
+		if (open(its[i], O_RDONLY) < 0 && errno != ENOENT)
+			_exit(1 + i);
+	}
+	_exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? 0 : 10);
+}
+
+static void
+forks(void)
+{
+	(void)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	_exit(0);
+}
+
+static void
+puts_its_end_off(void)
+{
+	const struct itimerval never = {{0}, {0}};
+
+	(void)setitimer(ITIMER_REAL, &never, NULL);
+	_exit(0);
+}
+
+static void
+does_not_hear_of_its_end(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+	_exit(0);
+}
+
+/* Neither the policy nor a key of this host. */
+static void
+what_a_lookup_may_read(void **state)
+{
+	(void)state;
+	if (confine_landlock_abi() < 1)
+		skip();
+	assert_int_equal(looking_up(opens_files), 0);
+}
+
+static void
+what_a_lookup_may_not_do(void **state)
+{
+	(void)state;
+	assert_int_equal(looking_up(forks), SIGSYS);
+	assert_int_equal(looking_up(puts_its_end_off), SIGSYS);
+	assert_int_equal(looking_up(does_not_hear_of_its_end), SIGSYS);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_is_for_name_servers),
+		cmocka_unit_test(what_a_lookup_may_read),
+		cmocka_unit_test(what_a_lookup_may_not_do),
 	};
 
 	return cmocka_run_group_tests_name("resolver's lookups", tests, NULL, NULL);
