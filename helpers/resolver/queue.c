@@ -51,6 +51,16 @@ lookup_end(struct lookup *lookup)
 	lookup->query = NULL;
 }
 
+/* A session that asks for many names does not fill the log. */
+static void
+complain(struct resolver *resolver, const char *what, uint64_t now)
+{
+	if (resolver->failed_ms && now - resolver->failed_ms < FAILURE_EVERY_MS)
+		return;
+	(void)fail("%s", what);
+	resolver->failed_ms = now;
+}
+
 static bool
 same(const struct query *a, const struct query *b)
 {
@@ -116,10 +126,14 @@ lookup_ready(struct serve_watch *watch)
 		return;
 	if (query) {
 		uint32_t reason = read_result(&result, n, &found);
+		uint64_t now = serve_now_ms();
 
+		if (n != (ssize_t)sizeof(result) && now < query->deadline) {
+			errno = 0;
+			complain(lookup->resolver, "a lookup ended without an answer", now);
+		}
 		if (reason == REASON_NONE)
-			cache_put(&lookup->resolver->cache, query->grant, query->name,
-				  serve_now_ms(), &found);
+			cache_put(&lookup->resolver->cache, query->grant, query->name, now, &found);
 		else
 			found = (struct ipc_addresses){.reason = reason};
 		settle(lookup->resolver, lookup, &found);
@@ -146,10 +160,7 @@ start(struct resolver *resolver, struct lookup *lookup, struct query *query, uin
 		lookup->query = query;
 		return;
 	}
-	if (!resolver->failed_ms || now - resolver->failed_ms >= FAILURE_EVERY_MS) {
-		(void)fail("cannot start a lookup");
-		resolver->failed_ms = now;
-	}
+	complain(resolver, "cannot start a lookup", now);
 	if (lookup->watch.fd >= 0)
 		lookup_end(lookup);
 	failed(resolver, query);

@@ -47,7 +47,7 @@ struct resolver {
 	struct queries free;
 	struct queries waiting;
 	struct queries answered; /* but not taken by its client yet */
-	uint64_t failed_ms;      /* when that a process could not be started was logged; 0: never */
+	uint64_t failed_ms;      /* when a failure of a process was logged; 0: never */
 	struct cache cache;
 	struct lookup lookups[LOOKUPS_MOST];
 	struct query queries[QUERIES_MOST];

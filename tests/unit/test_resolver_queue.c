@@ -39,7 +39,7 @@ log_put(const char *priority, int error, const char *format, ...)
 {
 	(void)priority;
 	(void)error;
-	assert_string_equal(format, "cannot start a lookup");
+	assert_string_equal(format, "%s");
 	test.logged++;
 	return -1;
 }
@@ -200,6 +200,33 @@ one_line_in_a_while(void **state)
 	ask(1000, 1);
 	queue_turn(&test.resolver);
 	assert_int_equal(test.logged, 2);
+}
+
+/* A process that crashes is seen; one whose time is over is none of these. */
+static void
+an_end_without_a_word_is_logged(void **state)
+{
+	struct lookup_result half = {.reason = REASON_NAME_UNKNOWN};
+
+	(void)state;
+	ask(1, 1);
+	queue_turn(&test.resolver);
+	test.now += DEADLINE_MS;
+	say(0, 0, NULL, 0);
+	assert_int_equal(test.answers, 1);
+	assert_int_equal(test.logged, 0);
+	ask(1, 1);
+	queue_turn(&test.resolver);
+	say(1, 0, &half, sizeof(half));
+	assert_int_equal(test.logged, 0);
+	for (unsigned int i = 2; i < 100; i++) {
+		ask(1, 1);
+		queue_turn(&test.resolver);
+		say(i, 0, &half, i % 2 ? 0 : sizeof(half) / 2);
+		assert_int_equal(test.answers, i + 1);
+		assert_int_equal(test.last.reason, REASON_NAME_FAILED);
+	}
+	assert_int_equal(test.logged, 1);
 }
 
 static void
@@ -418,6 +445,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_process),
 		TEST(one_line_in_a_while),
+		TEST(an_end_without_a_word_is_logged),
 		TEST(without_a_watch),
 		TEST(one_session_has_its_share),
 		TEST(one_grant_has_its_share),
