@@ -11,9 +11,11 @@
 
 #include "ipc/messages.h"
 #include "ipc/words.h"
+#include "worker/buffer.h"
 #include "worker/trust.h"
 
-#define TRIES 8 /* of one call that something harmless interrupts, such as a warning */
+#define TRIES    8                /* of one call that something harmless interrupts: a warning */
+#define OUT_MOST (2 * TLS_RECORD) /* a record, and what GnuTLS says besides */
 
 struct tls {
 	gnutls_session_t session;
@@ -22,7 +24,15 @@ struct tls {
 	uint64_t received;
 	uint64_t heard; /* of received, when data came last */
 	bool ended;     /* the socket came to its end */
-	bool in_flight; /* a record was made that the socket did not take whole */
+	bool secure;    /* the handshake is complete */
+	bool said;      /* close_notify was made */
+	/*
+	 * What was made and the socket did not take yet, once the handshake is complete.
+	 * GnuTLS would keep it, too; but when it has to update its keys meanwhile, as a far
+	 * end can ask for at any time, it breaks off.
+	 */
+	struct buffer out;
+	size_t taken; /* of the caller's bytes, that are in out; 0: there are none */
 	uint32_t reason;
 	/* GnuTLS keeps the way to these, and looks at them during the handshake. */
 	gnutls_typed_vdata_st wanted[2];
@@ -61,16 +71,69 @@ pull_timeout(gnutls_transport_ptr_t with, unsigned int ms)
 }
 
 static ssize_t
-push(gnutls_transport_ptr_t with, const giovec_t *pieces, int n)
+put(struct tls *t, const struct iovec *pieces, int n)
 {
-	struct tls *t = with;
 	ssize_t took = writev(t->fd, pieces, n);
 
 	if (took > 0)
 		t->sent += (uint64_t)took;
+	return took;
+}
+
+/* Keeps what is behind the first @took bytes. */
+static int
+keep(struct tls *t, const giovec_t *pieces, int n, size_t took)
+{
+	for (int i = 0; i < n; i++) {
+		size_t gone = took < pieces[i].iov_len ? took : pieces[i].iov_len;
+		const char *rest = (const char *)pieces[i].iov_base + gone;
+
+		took -= gone;
+		if (buffer_add(&t->out, rest, pieces[i].iov_len - gone) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static ssize_t
+push(gnutls_transport_ptr_t with, const giovec_t *pieces, int n)
+{
+	struct tls *t = with;
+	ssize_t took = 0;
+	size_t all = 0;
+
+	for (int i = 0; i < n; i++)
+		all += pieces[i].iov_len;
+	if (!t->out.length)
+		took = put(t, pieces, n);
+	if (took < 0 && t->secure && (errno == EAGAIN || errno == EINTR))
+		took = 0;
+	if (took >= 0 && t->secure)
+		took = keep(t, pieces, n, (size_t)took) == 0 ? (ssize_t)all : -1;
 	if (took < 0)
 		gnutls_transport_set_errno(t->session, errno);
 	return took;
+}
+
+/* Returns 0 when nothing waits any more, or -1 with errno as tls_write(). */
+static int
+flush(struct tls *t)
+{
+	while (t->out.length) {
+		struct iovec rest = {(void *)(uintptr_t)buffer_head(&t->out), t->out.length};
+		ssize_t took = put(t, &rest, 1);
+
+		if (took < 0 && errno == EINTR)
+			continue;
+		if (took < 0 && errno != EAGAIN) {
+			t->reason = REASON_CONNECT_FAILED;
+			errno = EPROTO;
+		}
+		if (took < 0)
+			return -1;
+		buffer_drop(&t->out, (size_t)took);
+	}
+	return 0;
 }
 
 /* --- its beginning and end ---------------------------------------------------------------- */
@@ -110,6 +173,7 @@ tls_new(struct trust *trust, const char *host, const struct ipc_addr *addr, int 
 	if (gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) < 0)
 		goto fail;
 	t->fd = fd;
+	t->out.most = OUT_MOST;
 	set_wanted(t, host, addr);
 	if (gnutls_priority_set(t->session, trust->priority) < 0 ||
 	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, trust->credentials) < 0 ||
@@ -135,6 +199,7 @@ tls_free(struct tls *t)
 	if (!t)
 		return;
 	gnutls_deinit(t->session);
+	buffer_free(&t->out);
 	free(t);
 }
 
@@ -204,6 +269,7 @@ tls_handshake(struct tls *t)
 	} while (harmless(result) && ++tries < TRIES);
 	if (result == GNUTLS_E_SUCCESS) {
 		t->heard = t->received;
+		t->secure = true;
 		return 0;
 	}
 	if (harmless(result))
@@ -252,23 +318,28 @@ tls_pending(const struct tls *t)
 ssize_t
 tls_write(struct tls *t, const void *bytes, size_t n)
 {
-	ssize_t result;
+	ssize_t result = (ssize_t)t->taken;
 
-	/* GnuTLS has its own copy of a record that is in flight, and wants no other. */
-	if (t->in_flight)
-		result = gnutls_record_send(t->session, NULL, 0);
-	else
+	if (!result)
 		result = gnutls_record_send(t->session, bytes, n < TLS_RECORD ? n : TLS_RECORD);
-	t->in_flight = result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED;
-	return result >= 0 ? result : fail_with(t, (int)result);
+	if (result < 0)
+		return fail_with(t, (int)result);
+	t->taken = (size_t)result;
+	if (flush(t) < 0)
+		return -1;
+	t->taken = 0;
+	return result;
 }
 
 int
 tls_bye(struct tls *t)
 {
-	int result = gnutls_bye(t->session, GNUTLS_SHUT_WR);
+	int result = t->said ? GNUTLS_E_SUCCESS : gnutls_bye(t->session, GNUTLS_SHUT_WR);
 
-	return result == GNUTLS_E_SUCCESS ? 0 : fail_with(t, result);
+	if (result != GNUTLS_E_SUCCESS)
+		return fail_with(t, result);
+	t->said = true;
+	return flush(t);
 }
 
 uint32_t

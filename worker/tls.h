@@ -5,7 +5,8 @@
  * RFC 6125) before anything of ours is sent but the handshake.
  *
  * There is no resumption, no ALPN, no renegotiation and no certificate of ours. GnuTLS
- * keeps at most a record each way, and messages of the handshake. It takes those of up to
+ * keeps at most a record that comes, and messages of the handshake; what the socket does not
+ * take of a record that goes is kept here. GnuTLS takes messages of the handshake of up to
  * 16 MiB, and any number of them, so that there is a limit here: TLS_SILENCE bytes from the
  * far end without a byte of data, and the connection is broken off. That is also the most
  * that one call takes from the socket.

@@ -214,6 +214,45 @@ test_key_updates(void **state)
 	pair_end(&p);
 }
 
+/* They are asked for while a record of ours waits for room: none is lost, none is sent twice. */
+static void
+test_key_update_in_flight(void **state)
+{
+	enum {
+		N = 1 << 20
+	};
+	uint8_t *sent = test_malloc(N), *got = test_malloc(N + TLS_RECORD);
+	size_t up = 0, down = 0;
+	struct pair p;
+	ssize_t n;
+
+	(void)state;
+	play_random(sent, N, 11);
+	pair_open(&p, "NORMAL:-VERS-ALL:+VERS-TLS1.3");
+	while ((n = tls_write(p.near, sent + up, N - up)) > 0)
+		up += (size_t)n;
+	assert_int_equal(errno, EAGAIN);
+	assert_true(up < N);
+	assert_int_equal(gnutls_session_key_update(p.far.session, GNUTLS_KU_PEER), 0);
+	far_write(&p.far, "asked", 5);
+	assert_int_equal(pair_take(&p, got), 5);
+	for (int i = 0; i < TURNS && down < N; i++) {
+		while ((n = far_read(&p.far, got + down, TLS_RECORD)) > 0)
+			down += (size_t)n;
+		assert_int_equal(n, GNUTLS_E_AGAIN);
+		while (up < N && (n = tls_write(p.near, sent + up, N - up)) > 0)
+			up += (size_t)n;
+		assert_true(up == N || errno == EAGAIN);
+	}
+	assert_int_equal(down, N);
+	assert_memory_equal(sent, got, N);
+	assert_int_equal(tls_bye(p.near), 0);
+	assert_int_equal(far_read(&p.far, got, TLS_RECORD), 0);
+	pair_end(&p);
+	test_free(sent);
+	test_free(got);
+}
+
 static void
 test_renegotiation(void **state)
 {
@@ -236,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_tickets),
 		cmocka_unit_test(test_key_updates),
+		cmocka_unit_test(test_key_update_in_flight),
 		cmocka_unit_test(test_renegotiation),
 	};
 
