@@ -12,7 +12,7 @@ SESSION_SOURCES = \
 	worker/gather.c worker/gather.h \
 	worker/names.c worker/names.h \
 	worker/stream.c worker/stream_tls.c worker/stream_udp.c worker/stream.h \
-	worker/tls.c worker/tls.h worker/trust.c worker/trust.h \
+	worker/tls.c worker/tls.h worker/trust.c worker/trust.h worker/keys.c worker/keys.h \
 	worker/streams.c worker/streams.h worker/request.c \
 	worker/dialect.h worker/dialects.c worker/dialects.def \
 	worker/dialect/single.c worker/dialect/single.h \

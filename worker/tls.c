@@ -12,6 +12,7 @@
 #include "ipc/messages.h"
 #include "ipc/words.h"
 #include "worker/buffer.h"
+#include "worker/keys.h"
 #include "worker/trust.h"
 
 #define TRIES    8                /* of one call that something harmless interrupts: a warning */
@@ -34,7 +35,7 @@ struct tls {
 	struct buffer out;
 	size_t taken; /* of the caller's bytes, that are in out; 0: there are none */
 	uint32_t reason;
-	/* GnuTLS keeps the way to these, and looks at them during the handshake. */
+	unsigned int verdict; /* of the far end's certificate; 0: it is good, or was not judged */
 	gnutls_typed_vdata_st wanted[2];
 	unsigned char purpose[sizeof(GNUTLS_KP_TLS_WWW_SERVER)];
 	unsigned char who[IPC_HOST];
@@ -157,6 +158,32 @@ set_wanted(struct tls *t, const char *host, const struct ipc_addr *addr)
 					       sizeof(t->purpose) - 1};
 }
 
+/* Before the far end's signature is checked, where that comes before verify(): TLS 1.3. */
+static int
+before_signature(gnutls_session_t session, unsigned int type, unsigned int when,
+		 unsigned int incoming, const gnutls_datum_t *message)
+{
+	(void)type;
+	(void)when;
+	(void)incoming;
+	(void)message;
+	return keys_bounded(session) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+}
+
+static int
+verify(gnutls_session_t session)
+{
+	struct tls *t = gnutls_session_get_ptr(session);
+	int result;
+
+	if (!keys_bounded(session))
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	result = gnutls_certificate_verify_peers(session, t->wanted, 2, &t->verdict);
+	if (result < 0)
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	return t->verdict ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
+}
+
 struct tls *
 tls_new(struct trust *trust, const char *host, const struct ipc_addr *addr, int fd,
 	uint32_t *reason)
@@ -179,7 +206,10 @@ tls_new(struct trust *trust, const char *host, const struct ipc_addr *addr, int 
 	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, trust->credentials) < 0 ||
 	    (*host && gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, host, strlen(host)) < 0))
 		goto fail_session;
-	gnutls_session_set_verify_cert2(t->session, t->wanted, 2, 0);
+	gnutls_session_set_ptr(t->session, t);
+	gnutls_session_set_verify_function(t->session, verify);
+	gnutls_handshake_set_hook_function(t->session, GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY,
+					   GNUTLS_HOOK_PRE, before_signature);
 	gnutls_transport_set_ptr(t->session, t);
 	gnutls_transport_set_pull_function(t->session, pull);
 	gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
@@ -235,7 +265,7 @@ fail_with(struct tls *t, int error)
 	if (error == GNUTLS_E_AGAIN || error == GNUTLS_E_INTERRUPTED)
 		errno = EAGAIN;
 	else if (error == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
-		t->reason = certificate_reason(gnutls_session_get_verify_cert_status(t->session));
+		t->reason = certificate_reason(t->verdict);
 	else if (t->ended)
 		t->reason = REASON_TLS_TRUNCATED;
 	else if (error == GNUTLS_E_MEMORY_ERROR)

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "worker/keys.h"
+
 /* GnuTLS prepares itself when it is loaded, unless there is this. */
 GNUTLS_SKIP_GLOBAL_INIT
 
@@ -26,10 +28,6 @@ GNUTLS_SKIP_GLOBAL_INIT
 	":-MAC-ALL:+AEAD"                                                              \
 	":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1" \
 	":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM"
-
-/* What checking a far end's certificates may cost. */
-#define KEY_BITS 8200U
-#define CHAIN    8U
 
 int
 trust_map(struct trust *t, const char *path)
@@ -88,7 +86,7 @@ trust_read(struct trust *t)
 	if (gnutls_certificate_set_x509_trust_mem(t->credentials, &pem, GNUTLS_X509_FMT_PEM) <= 0 ||
 	    gnutls_priority_init(&t->priority, PRIORITY, NULL) < 0)
 		goto fail_credentials;
-	gnutls_certificate_set_verify_limits(t->credentials, KEY_BITS, CHAIN);
+	gnutls_certificate_set_verify_limits(t->credentials, KEYS_BITS, KEYS_CHAIN);
 	unmap(t);
 	return 0;
 fail_credentials:

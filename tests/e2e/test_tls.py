@@ -182,7 +182,7 @@ class Tls(suite.SuiteCase):
         self.assertEqual(hello.extensions[43], b"\x04\x03\x04\x03\x03")  # versions
 
     @unittest.skipUnless(shutil.which("openssl"), "needs openssl")
-    def test_revoked(self):
+    def test_ocsp_answers(self):
         """The ssl module sends no OCSP answer along; openssl(1) does."""
         def served(*more):
             return subprocess.Popen(
@@ -191,6 +191,10 @@ class Tls(suite.SuiteCase):
                 stderr=subprocess.DEVNULL, text=True)
         pem = os.path.join(box.directory, "good.pem")
         for more, event in (((), {"ev": "connected", "id": 1}),
+                            (("-status_file", box.valid()), {"ev": "connected", "id": 1}),
+                            (("-status_file", box.expensive()),
+                             {"ev": "error", "id": 1, "msg": "TLS error: the destination's "
+                                                             "certificate is not acceptable"}),
                             (("-status_file", box.revoked()),
                              {"ev": "error", "id": 1, "msg": "TLS error: the destination's "
                                                              "certificate was revoked"})):

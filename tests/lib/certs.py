@@ -18,7 +18,7 @@ import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -51,9 +51,11 @@ class Authority:
         self.der = self.certificate.public_bytes(serialization.Encoding.DER)
 
     def sign(self, name, key, extensions, since=-DAY, until=30 * DAY):
+        """@key: of the certificate; its public half is enough."""
         now = datetime.datetime.utcnow()
+        public = key if isinstance(key, rsa.RSAPublicKey) else key.public_key()
         made = (x509.CertificateBuilder().subject_name(name).issuer_name(self.name)
-                .public_key(key.public_key()).serial_number(x509.random_serial_number())
+                .public_key(public).serial_number(x509.random_serial_number())
                 .not_valid_before(now + since).not_valid_after(now + until))
         for extension, critical in extensions:
             made = made.add_extension(extension, critical)
@@ -126,17 +128,38 @@ class Box:
         self.certificates[name] = certificate
         self.write(name + ".pem", certificate.public_bytes(PEM) + key)
 
-    def revoked(self):
-        """The trusted authority's word (RFC 6960) that "good" is not valid any more."""
+    def answer(self, name, status, more=()):
+        """The trusted authority's word (RFC 6960) on "good", into a file; @more: certificates that
+        are sent along."""
         now = datetime.datetime.utcnow()
+        gone = status == ocsp.OCSPCertStatus.REVOKED
         made = ocsp.OCSPResponseBuilder().add_response(
             cert=self.certificates["good"], issuer=self.trusted.certificate,
-            algorithm=hashes.SHA256(), cert_status=ocsp.OCSPCertStatus.REVOKED,
-            this_update=now - DAY, next_update=now + DAY, revocation_time=now - DAY,
-            revocation_reason=x509.ReasonFlags.key_compromise)
+            algorithm=hashes.SHA256(), cert_status=status,
+            this_update=now - DAY, next_update=now + DAY,
+            revocation_time=now - DAY if gone else None,
+            revocation_reason=x509.ReasonFlags.key_compromise if gone else None)
         made = made.responder_id(ocsp.OCSPResponderEncoding.NAME, self.trusted.certificate)
-        return self.write("revoked.der", made.sign(self.trusted.key, hashes.SHA256()).public_bytes(
+        if more:
+            made = made.certificates(more)
+        return self.write(name, made.sign(self.trusted.key, hashes.SHA256()).public_bytes(
             serialization.Encoding.DER))
+
+    def revoked(self):
+        """That it is not valid any more."""
+        return self.answer("revoked.der", ocsp.OCSPCertStatus.REVOKED)
+
+    def valid(self):
+        """That it is valid, with the authority's own certificate."""
+        return self.answer("valid.der", ocsp.OCSPCertStatus.GOOD, [self.trusted.certificate])
+
+    def expensive(self):
+        """The same, with a certificate beside it whose key nobody should calculate with."""
+        key = rsa.RSAPublicNumbers(65537, (1 << 12000) + 1).public_key()
+        return self.answer("expensive.der", ocsp.OCSPCertStatus.GOOD, [
+            self.trusted.certificate,
+            self.trusted.sign(common("responder"), key, [
+                (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False)])])
 
     def context(self, name="good", version=None, least=None):
         """A server's context. @version: the only one it speaks."""

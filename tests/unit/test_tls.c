@@ -46,6 +46,32 @@ test_certificates(void **state)
 	}
 }
 
+/* A key that is too expensive is not used at all. */
+static void
+test_keys(void **state)
+{
+	static const char *const versions[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.3",
+					       "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
+	static const struct {
+		enum far_fault fault;
+		uint32_t reason;
+	} cases[] = {
+		{FAR_RSA, REASON_NONE},
+		{FAR_LARGE, REASON_TLS_CERTIFICATE},
+		{FAR_EXPONENT, REASON_TLS_CERTIFICATE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pair p;
+
+		pair_begin(&p, FAR_HOST, cases[i / 2].fault, versions[i % 2]);
+		assert_int_equal(pair_shake(&p), cases[i / 2].reason ? -1 : 0);
+		assert_int_equal(tls_reason(p.near), cases[i / 2].reason);
+		pair_end(&p);
+	}
+}
+
 static void
 test_server_name(void **state)
 {
@@ -190,9 +216,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificates), cmocka_unit_test(test_server_name),
-		cmocka_unit_test(test_versions),     cmocka_unit_test(test_both_ways),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_certificates), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_server_name),  cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_both_ways),    cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, pair_setup, pair_teardown);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
 #define DAY 86400
@@ -26,13 +27,16 @@ must(int result)
 }
 
 static gnutls_x509_privkey_t
-new_key(void)
+new_key(bool rsa)
 {
 	gnutls_x509_privkey_t key;
 
 	must(gnutls_x509_privkey_init(&key));
-	must(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-					  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+	if (rsa)
+		must(gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, 2048, 0));
+	else
+		must(gnutls_x509_privkey_generate(
+			key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
 	return key;
 }
 
@@ -57,7 +61,7 @@ new_certificate(gnutls_x509_privkey_t key, const char *name, time_t since, time_
 static struct authority
 new_authority(const char *name)
 {
-	gnutls_x509_privkey_t key = new_key();
+	gnutls_x509_privkey_t key = new_key(false);
 	gnutls_x509_crt_t made =
 		new_certificate(key, name, time(NULL) - 100 * DAY, time(NULL) + 100 * DAY);
 
@@ -112,11 +116,87 @@ add_names(gnutls_x509_crt_t made, enum far_fault fault)
 							  sizeof(ip), GNUTLS_FSAN_APPEND));
 }
 
+/* --- keys without a private half ------------------------------------------------- */
+
+#define KEY_MOST 12000
+
+static size_t
+key_bytes(enum far_fault fault)
+{
+	return fault == FAR_LARGE ? KEY_MOST : fault == FAR_EXPONENT ? 1024 : 0;
+}
+
+static int
+sign_nothing(gnutls_privkey_t key, gnutls_sign_algorithm_t how, void *n, unsigned int flags,
+	     const gnutls_datum_t *what, gnutls_datum_t *made)
+{
+	(void)key;
+	(void)how;
+	(void)flags;
+	(void)what;
+	made->size = *(unsigned int *)n;
+	made->data = gnutls_malloc(made->size);
+	assert_non_null(made->data);
+	memset(made->data, 0x5a, made->size);
+	return 0;
+}
+
+static int
+about_key(gnutls_privkey_t key, unsigned int flags, void *n)
+{
+	gnutls_sign_algorithm_t how = GNUTLS_FLAGS_TO_SIGN_ALGO(flags);
+
+	(void)key;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+		return GNUTLS_PK_RSA;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+		return (int)(*(unsigned int *)n * 8);
+	if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+		return how == GNUTLS_SIGN_RSA_PSS_RSAE_SHA256;
+	return -1;
+}
+
+/* Puts an RSA key of so many bytes into a certificate. */
+static void
+set_key(gnutls_x509_crt_t made, enum far_fault fault)
+{
+	static unsigned char bytes[KEY_MOST];
+	unsigned int n = (unsigned int)key_bytes(fault);
+	const gnutls_datum_t modulus = {bytes, n};
+	const gnutls_datum_t exponent = {bytes, fault == FAR_EXPONENT ? n - 1 : 1};
+	gnutls_pubkey_t key;
+
+	memset(bytes, 0xa5, sizeof(bytes));
+	must(gnutls_pubkey_init(&key));
+	must(gnutls_pubkey_import_rsa_raw(key, &modulus, &exponent));
+	must(gnutls_x509_crt_set_pubkey(made, key));
+	gnutls_pubkey_deinit(key);
+}
+
+static void
+use_without_key(struct far *far, gnutls_x509_crt_t made, enum far_fault fault)
+{
+	static unsigned int n;
+	gnutls_privkey_t key;
+	gnutls_pcert_st *chain = gnutls_calloc(1, sizeof(*chain));
+
+	n = (unsigned int)key_bytes(fault);
+	assert_non_null(chain);
+	must(gnutls_pcert_import_x509(chain, made, 0));
+	must(gnutls_privkey_init(&key));
+	must(gnutls_privkey_import_ext4(key, &n, sign_nothing, sign_nothing, NULL, NULL, about_key,
+					0));
+	gnutls_certificate_set_flags(far->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	/* Both are its from now on, but for the memory of the list. */
+	must(gnutls_certificate_set_key(far->credentials, NULL, 0, chain, 1, key));
+	gnutls_free(chain);
+}
+
 void
 far_begin(struct far *far, int fd, enum far_fault fault, const char *priority)
 {
 	const struct authority *by = authority(fault != FAR_UNKNOWN);
-	gnutls_x509_privkey_t key = new_key();
+	gnutls_x509_privkey_t key = new_key(fault == FAR_RSA);
 	time_t since = time(NULL) + (fault == FAR_NOT_YET ? DAY : -20 * DAY);
 	time_t until = time(NULL) + (fault == FAR_EXPIRED ? -DAY : 20 * DAY);
 	gnutls_x509_crt_t made = new_certificate(key, "leaf", since, until);
@@ -125,12 +205,17 @@ far_begin(struct far *far, int fd, enum far_fault fault, const char *priority)
 	must(gnutls_x509_crt_set_key_purpose_oid(
 		made, fault == FAR_CLIENT ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER,
 		0));
+	if (key_bytes(fault))
+		set_key(made, fault);
 	must(gnutls_x509_crt_sign2(made, by->certificate, by->key, GNUTLS_DIG_SHA256, 0));
 	gnutls_datum_t tickets;
 
 	*far = (struct far){.fd = fd};
 	must(gnutls_certificate_allocate_credentials(&far->credentials));
-	must(gnutls_certificate_set_x509_key(far->credentials, &made, 1, key));
+	if (key_bytes(fault))
+		use_without_key(far, made, fault);
+	else
+		must(gnutls_certificate_set_x509_key(far->credentials, &made, 1, key));
 	must(gnutls_init(&far->session, GNUTLS_SERVER | GNUTLS_NONBLOCK));
 	must(gnutls_priority_set_direct(far->session, priority ? priority : "NORMAL", NULL));
 	must(gnutls_credentials_set(far->session, GNUTLS_CRD_CERTIFICATE, far->credentials));
