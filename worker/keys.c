@@ -41,17 +41,28 @@ key_bounded(gnutls_x509_crt_t certificate)
 	}
 }
 
+/* Returns NULL when it is none, or too long, or memory is short. */
+static gnutls_x509_crt_t
+read_certificate(const gnutls_datum_t *der)
+{
+	gnutls_x509_crt_t certificate;
+
+	if (der->size > KEYS_DER || gnutls_x509_crt_init(&certificate) < 0)
+		return NULL;
+	if (gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) == 0)
+		return certificate;
+	gnutls_x509_crt_deinit(certificate);
+	return NULL;
+}
+
 static bool
 certificate_bounded(const gnutls_datum_t *der)
 {
-	gnutls_x509_crt_t certificate;
-	bool bounded;
+	gnutls_x509_crt_t certificate = read_certificate(der);
+	bool bounded = certificate && key_bounded(certificate);
 
-	if (gnutls_x509_crt_init(&certificate) < 0)
-		return false;
-	bounded = gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) == 0 &&
-		  key_bounded(certificate);
-	gnutls_x509_crt_deinit(certificate);
+	if (certificate)
+		gnutls_x509_crt_deinit(certificate);
 	return bounded;
 }
 
@@ -64,7 +75,7 @@ answer_bounded(const gnutls_datum_t *der)
 	size_t n = 0;
 	bool bounded = false;
 
-	if (gnutls_ocsp_resp_init(&answer) < 0)
+	if (der->size > KEYS_DER || gnutls_ocsp_resp_init(&answer) < 0)
 		return false;
 	if (gnutls_ocsp_resp_import(answer, der) < 0)
 		goto out;
@@ -99,4 +110,25 @@ keys_bounded(gnutls_session_t session)
 			return false;
 	}
 	return true;
+}
+
+bool
+keys_named(gnutls_session_t session)
+{
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, NULL);
+	gnutls_x509_crt_t certificate = chain ? read_certificate(chain) : NULL;
+	int type = GNUTLS_E_MEMORY_ERROR;
+
+	for (unsigned int i = 0; certificate; i++) {
+		char name[256]; /* longer than any DNS name */
+		size_t n = sizeof(name);
+
+		type = gnutls_x509_crt_get_subject_alt_name(certificate, i, name, &n, NULL);
+		if (type == GNUTLS_SAN_DNSNAME ||
+		    (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER))
+			break;
+	}
+	if (certificate)
+		gnutls_x509_crt_deinit(certificate);
+	return type == GNUTLS_SAN_DNSNAME;
 }

@@ -225,7 +225,8 @@ size_t stream_tls_put(struct stream *s, const uint8_t *bytes, size_t n, uint64_t
 size_t stream_tls_read(struct stream *s, void *bytes, size_t size);
 
 /**
- * stream_tls_bye() - say close_notify. Returns whether it was said, or never can be.
+ * stream_tls_bye() - say close_notify. Returns whether it was said; if it never can be, the
+ * stream takes no more.
  */
 bool stream_tls_bye(struct stream *s);
 

@@ -27,6 +27,7 @@ struct tls {
 	bool ended;     /* the socket came to its end */
 	bool secure;    /* the handshake is complete */
 	bool said;      /* close_notify was made */
+	bool bounded;   /* the far end's keys may be used */
 	/*
 	 * What was made and the socket did not take yet, once the handshake is complete.
 	 * GnuTLS would keep it, too; but when it has to update its keys meanwhile, as a far
@@ -163,11 +164,14 @@ static int
 before_signature(gnutls_session_t session, unsigned int type, unsigned int when,
 		 unsigned int incoming, const gnutls_datum_t *message)
 {
+	struct tls *t = gnutls_session_get_ptr(session);
+
 	(void)type;
 	(void)when;
 	(void)incoming;
 	(void)message;
-	return keys_bounded(session) ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+	t->bounded = keys_bounded(session);
+	return t->bounded ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
 
 static int
@@ -176,11 +180,13 @@ verify(gnutls_session_t session)
 	struct tls *t = gnutls_session_get_ptr(session);
 	int result;
 
-	if (!keys_bounded(session))
+	if (!t->bounded && !keys_bounded(session))
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	result = gnutls_certificate_verify_peers(session, t->wanted, 2, &t->verdict);
 	if (result < 0)
 		return GNUTLS_E_CERTIFICATE_ERROR;
+	if (!t->verdict && t->wanted[0].type == GNUTLS_DT_DNS_HOSTNAME && !keys_named(session))
+		t->verdict = GNUTLS_CERT_UNEXPECTED_OWNER;
 	return t->verdict ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
 }
 

@@ -167,8 +167,9 @@ class Tls(suite.SuiteCase):
 
     def test_versions(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            with self.subTest(version), serve(version=version) as target:
-                self.assertEqual(self.works(target).version, version.name.replace("_", "."))
+            for kind in ("good", "rsa"):
+                with self.subTest(version, kind=kind), serve(kind=kind, version=version) as target:
+                    self.assertEqual(self.works(target).version, version.name.replace("_", "."))
         with serve(version=ssl.TLSVersion.TLSv1_1) as target:
             self.fails(target, "TLS with the destination failed")
 

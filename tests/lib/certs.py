@@ -96,6 +96,7 @@ class Box:
         self.trust = self.write("trust.pem", self.trusted.pem)
         both = names(NAME, "127.0.0.1", "::1", NUMBER)
         self.make("good", self.trusted, both)
+        self.make("rsa", self.trusted, both, key=rsa.generate_private_key(65537, 2048))
         self.make("name-only", self.trusted, names(NAME))
         self.make("number-as-name", self.trusted, x509.SubjectAlternativeName(
             [x509.DNSName("127.0.0.1")]))
@@ -113,9 +114,10 @@ class Box:
         os.chmod(path, 0o644)
         return path
 
-    def make(self, name, authority, alternatives, purpose=ExtendedKeyUsageOID.SERVER_AUTH, **when):
+    def make(self, name, authority, alternatives, purpose=ExtendedKeyUsageOID.SERVER_AUTH, key=None,
+             **when):
         if authority:
-            key = ec.generate_private_key(ec.SECP256R1())
+            key = key or ec.generate_private_key(ec.SECP256R1())
             certificate = authority.sign(common("leaf"), key, [
                 (alternatives, False), (x509.ExtendedKeyUsage([purpose]), False),
                 (x509.BasicConstraints(ca=False, path_length=None), True)], **when)

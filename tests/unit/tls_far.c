@@ -102,15 +102,27 @@ far_trust(struct trust *t)
 }
 
 static void
+add_name(gnutls_x509_crt_t made, const char *name)
+{
+	must(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_DNSNAME, name,
+						  (unsigned int)strlen(name), GNUTLS_FSAN_APPEND));
+}
+
+static void
 add_names(gnutls_x509_crt_t made, enum far_fault fault)
 {
 	static const unsigned char ip[4] = {192, 0, 2, 9};
-	const char *name = fault == FAR_OTHER_HOST       ? "other.example"
-			   : fault == FAR_NUMBER_AS_NAME ? "192.0.2.9"
-							 : FAR_HOST;
+	static char many[40000];
 
-	must(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_DNSNAME, name,
-						  (unsigned int)strlen(name), GNUTLS_FSAN_SET));
+	if (fault == FAR_COMMON_NAME)
+		return;
+	add_name(made, fault == FAR_OTHER_HOST       ? "other.example"
+		       : fault == FAR_NUMBER_AS_NAME ? "192.0.2.9"
+						     : FAR_HOST);
+	if (fault == FAR_LONG_NAME) {
+		memset(many, 'a', sizeof(many) - 1);
+		add_name(made, many);
+	}
 	if (fault != FAR_OTHER_HOST && fault != FAR_NUMBER_AS_NAME)
 		must(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_IPADDRESS, ip,
 							  sizeof(ip), GNUTLS_FSAN_APPEND));
@@ -199,7 +211,8 @@ far_begin(struct far *far, int fd, enum far_fault fault, const char *priority)
 	gnutls_x509_privkey_t key = new_key(fault == FAR_RSA);
 	time_t since = time(NULL) + (fault == FAR_NOT_YET ? DAY : -20 * DAY);
 	time_t until = time(NULL) + (fault == FAR_EXPIRED ? -DAY : 20 * DAY);
-	gnutls_x509_crt_t made = new_certificate(key, "leaf", since, until);
+	gnutls_x509_crt_t made =
+		new_certificate(key, fault == FAR_COMMON_NAME ? FAR_HOST : "leaf", since, until);
 
 	add_names(made, fault);
 	must(gnutls_x509_crt_set_key_purpose_oid(

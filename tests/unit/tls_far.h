@@ -25,6 +25,8 @@ enum far_fault {
 	FAR_UNKNOWN,        /* of an authority that is in no store */
 	FAR_CLIENT,         /* not meant for servers */
 	FAR_NUMBER_AS_NAME, /* 192.0.2.9 is there, but as if it were a name */
+	FAR_COMMON_NAME,    /* FAR_HOST is there, but not as an alternative name */
+	FAR_LONG_NAME,      /* another name is there, too, of 40,000 bytes */
 	/* Nothing, but for its key; of those that are too much it has no private half. */
 	FAR_RSA,      /* of 2,048 bits */
 	FAR_LARGE,    /* RSA of 12,000 bytes */
