@@ -42,8 +42,8 @@ int trust_map(struct trust *t, const char *path);
 /**
  * trust_read() - prepare GnuTLS, and read and unmap what was mapped.
  *
- * Once in a process. Returns 0, or -1 when there was no store, or no certificate in it;
- * no later call finds one then.
+ * Once in a process. Returns 0, or -1 when there was no store, no certificate in it, or one
+ * that cannot be read; no later call finds a store then.
  */
 int trust_read(struct trust *t);
 

@@ -104,6 +104,30 @@ test_no_store(void **state)
 	close(fd);
 }
 
+/* One certificate that is broken is not left out in silence. */
+static void
+test_broken_store(void **state)
+{
+	static const char broken[] = "-----BEGIN CERTIFICATE-----\nMIIBhTCCASug\n"
+				     "-----END CERTIFICATE-----\n";
+	struct trust good = {0}, bad = {0};
+	char path[32];
+	int fd = memfd_create("broken", MFD_CLOEXEC);
+
+	(void)state;
+	far_trust(&good);
+	assert_int_equal(write(fd, good.bytes, good.length), good.length);
+	assert_int_equal(write(fd, broken, sizeof(broken) - 1), sizeof(broken) - 1);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(trust_map(&bad, path), 0);
+	assert_int_equal(trust_read(&bad), -1);
+	assert_false(trust_ready(&bad));
+	assert_true(trust_ready(&good));
+	trust_free(&good);
+	trust_free(&bad);
+	close(fd);
+}
+
 static void
 test_ends_of_a_handshake(void **state)
 {
@@ -269,13 +293,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_siblings_differ),
-		cmocka_unit_test(test_no_store),
-		cmocka_unit_test(test_ends_of_a_handshake),
-		cmocka_unit_test(test_floods),
-		cmocka_unit_test(test_tickets),
-		cmocka_unit_test(test_key_updates),
-		cmocka_unit_test(test_key_update_in_flight),
+		cmocka_unit_test(test_siblings_differ), cmocka_unit_test(test_no_store),
+		cmocka_unit_test(test_broken_store),    cmocka_unit_test(test_ends_of_a_handshake),
+		cmocka_unit_test(test_floods),          cmocka_unit_test(test_tickets),
+		cmocka_unit_test(test_key_updates),     cmocka_unit_test(test_key_update_in_flight),
 		cmocka_unit_test(test_renegotiation),
 	};
 
