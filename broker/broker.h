@@ -342,19 +342,18 @@ void stream_due(struct stream *stream);
 void open_stored(struct stream *stream);
 
 /**
- * judge() - by the policy in force; what decided is put on its record.
+ * stream_judge() - by the policy in force; what decided is put on the record.
+ * @addr: of the far end; of the near one of what listens. NULL: could any do?
  */
-enum reason judge(struct stream *stream, const struct ipc_addr *addr);
+enum reason stream_judge(struct stream *stream, const struct ipc_addr *addr);
 
 handler grant_open, open_addresses;
 
 /* dial.c: sockets */
 
 /**
- * dial_next() - begin to connect to the next judged address (RFC 8305).
- *
- * Goes on to the one after when that fails at once, and calls stream_refuse()
- * when none is left and none is under way.
+ * dial_next() - begin to connect to the next judged address (RFC 8305), or to listen.
+ * When that fails at once, goes on to the one after; stream_refuse() when none is left.
  */
 void dial_next(struct stream *stream);
 
@@ -364,11 +363,9 @@ void dial_next(struct stream *stream);
 void dial_stop(struct stream *stream);
 
 /**
- * dial_own() - does this address belong to this host?
- *
- * Asked of the kernel: a datagram socket can be bound to own addresses only, and
- * sends nothing. With net.ipv4.ip_nonlocal_bind=1 it can be bound to any: then only
- * addresses that a rule names are reached.
+ * dial_own() - does this address belong to this host? Asked of the kernel: a datagram
+ * socket can be bound to own addresses only, and sends nothing. With
+ * net.ipv4.ip_nonlocal_bind=1 to any: then only those that a rule names are reached.
  */
 bool dial_own(const struct ipc_addr *addr);
 

@@ -98,7 +98,7 @@ accept_some(struct peer *peer)
 		}
 		stream->record.peer = from;
 		stream->record.local = listening->record.peer;
-		stream_connected(stream, fd, judge(listening, &listening->record.peer));
+		stream_connected(stream, fd, stream_judge(listening, &listening->record.peer));
 	}
 }
 

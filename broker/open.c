@@ -58,7 +58,7 @@ stream_find(struct session *session, uint32_t id, enum stream_state state)
 
 /* Puts what decided on record. @addr: NULL asks whether any address could do. */
 enum reason
-judge(struct stream *stream, const struct ipc_addr *addr)
+stream_judge(struct stream *stream, const struct ipc_addr *addr)
 {
 	struct ipc_record *record = &stream->record;
 	struct policy_question question = {stream->by_name ? record->host : NULL, addr,
@@ -88,7 +88,7 @@ open_stored(struct stream *stream)
 
 	/* What the policy that is in force now forbids does not leave: it ends at the tick. */
 	stream->due = broker.now;
-	stream->reason = judge(stream, &record->peer);
+	stream->reason = stream_judge(stream, &record->peer);
 	if (stream->reason ||
 	    session_tell(stream->session, &opened, sizeof(opened), stream->fd) < 0)
 		return;
@@ -124,7 +124,7 @@ stream_connected(struct stream *stream, int fd, enum reason reason)
 {
 	/* Judged again: a policy that came into force meanwhile holds already. */
 	if (!reason)
-		reason = judge(stream, &stream->record.peer);
+		reason = stream_judge(stream, &stream->record.peer);
 	/* Who may not come uses up nothing. */
 	if (!reason && stream->record.protocol == PROTOCOL_INBOUND)
 		reason = limits(stream->session);
@@ -156,13 +156,13 @@ choose(struct stream *stream)
 			stream->addrs[i].port = only.port;
 		if (only.family && memcmp(&stream->addrs[i], &only, sizeof(only)) != 0)
 			continue;
-		reason = judge(stream, &stream->addrs[i]);
+		reason = stream_judge(stream, &stream->addrs[i]);
 		if (!reason)
 			stream->addrs[stream->n++] = stream->addrs[i];
 	}
 	stream->state = STREAM_DIALLING;
 	if (stream->n)
-		reason = judge(stream, &stream->addrs[0]);
+		reason = stream_judge(stream, &stream->addrs[0]);
 	if (reason) {
 		stream_refuse(stream, reason);
 	} else if (stream->record.protocol) {
@@ -227,7 +227,7 @@ look_up(struct stream *stream)
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, record->stream, record->session, "", ""};
 	/* As rules have names; whether it can be a host's, the resolver knows. */
 	size_t n = strspn(record->host, "abcdefghijklmnopqrstuvwxyz0123456789-._");
-	enum reason reason = judge(stream, NULL);
+	enum reason reason = stream_judge(stream, NULL);
 
 	memcpy(lookup.grant, record->grant, IPC_GRANT);
 	memcpy(lookup.host, record->host, IPC_HOST);
