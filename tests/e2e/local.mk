@@ -3,9 +3,12 @@
 # sanitizers or coverage cannot serve: its programs would need other filters.
 E2E_TESTS = \
 	tests/e2e/test_broker.py \
+	tests/e2e/test_broker_handover.py \
+	tests/e2e/test_broker_names.py \
 	tests/e2e/test_broker_ends.py \
 	tests/e2e/test_broker_listen.py \
 	tests/e2e/test_worker.py \
+	tests/e2e/test_worker_streams.py \
 	tests/e2e/test_connect_client.py \
 	tests/e2e/test_http.py \
 	tests/e2e/test_frames.py \
@@ -14,12 +17,15 @@ E2E_TESTS = \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_udp_clients.py \
 	tests/e2e/test_netproxy.py \
+	tests/e2e/test_netproxy_client.py \
 	tests/e2e/test_wisp.py \
 	tests/e2e/test_wisp_browser.py \
 	tests/e2e/test_v86.py \
 	tests/e2e/test_wasmnet.py \
 	tests/e2e/test_inbound.py \
 	tests/e2e/test_tls.py \
+	tests/e2e/test_tls_netproxy.py \
+	tests/e2e/test_tls_stores.py \
 	tests/e2e/test_mixed.py \
 	tests/e2e/test_policy.py \
 	tests/e2e/test_dns_hostile.py \
@@ -52,17 +58,24 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/wisp/table.py \
 	tests/wisp/wire.py \
 	tests/lib/askers.py \
+	tests/lib/auditorbox.py \
+	tests/lib/authbox.py \
 	tests/lib/brokerbox.py \
+	tests/lib/brokercase.py \
 	tests/lib/browser.py \
 	tests/lib/certs.py \
 	tests/lib/dialects.py \
 	tests/lib/netns.py \
+	tests/lib/netproxy.py \
 	tests/lib/nodejs.py \
 	tests/lib/places.py \
 	tests/lib/players.py \
+	tests/lib/resolverbox.py \
 	tests/lib/story.py \
 	tests/lib/suite.py \
 	tests/lib/tap.py \
 	tests/lib/targets.py \
+	tests/lib/tlstalk.py \
+	tests/lib/workerbox.py \
 	tests/lib/wsclient.py \
 	docs/TESTS.md

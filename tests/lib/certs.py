@@ -174,6 +174,10 @@ class Box:
             context.maximum_version = version
         return context
 
+    def serve(self, service=None, kind="good", address="127.0.0.1", **how):
+        """A service (an echo, without one) that has the certificate @kind."""
+        return Serve(service or targets.Echo(), self.context(kind, **how), address=address)
+
 
 class Plain:
     """What Target's serve functions need of a socket, over TLS. Its end of stream is

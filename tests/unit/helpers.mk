@@ -38,8 +38,17 @@ tests_e2e_wiresizes_LDADD = ipc/libipc.a
 
 # What the Python tests of the helpers share.
 EXTRA_DIST += tests/e2e/ipcwire.py tests/e2e/dnsbox.py tests/e2e/dnslies.py
-HELPERS_E2E = tests/e2e/test_resolver.py tests/e2e/test_authenticator.py \
-	tests/e2e/test_auditor.py
+HELPERS_E2E = \
+	tests/e2e/test_resolver.py \
+	tests/e2e/test_resolver_bounds.py \
+	tests/e2e/test_resolver_life.py \
+	tests/e2e/test_authenticator.py \
+	tests/e2e/test_authenticator_jwt.py \
+	tests/e2e/test_authenticator_keys.py \
+	tests/e2e/test_auditor.py \
+	tests/e2e/test_auditor_channel.py \
+	tests/e2e/test_auditor_survival.py \
+	tests/e2e/test_auditor_tampering.py
 dist_check_SCRIPTS += $(HELPERS_E2E)
 if SERVES
 TESTS += $(HELPERS_E2E)
