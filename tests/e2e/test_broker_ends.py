@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """The broker alone: how sessions and streams end, whatever happens meanwhile. Cases 162, 216,
 229 to 232 and 236, as far as they are the broker's."""
@@ -209,4 +210,4 @@ class Ends(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.main()
+    sys.exit(tap.main())

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """The broker alone: what listens, and who comes in."""
 
@@ -365,4 +366,4 @@ class Listen(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.main()
+    sys.exit(tap.main())

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """`sockward connect` against python3-websockets: a server that sockward did not write."""
 import asyncio

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Connections from outside into a session: `bind' of wasmnet, through all of the suite."""
 
@@ -179,4 +180,4 @@ class Inbound(suite.SuiteCase):
 
 
 if __name__ == "__main__":
-    tap.main()
+    sys.exit(tap.main())

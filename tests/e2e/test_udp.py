@@ -170,4 +170,4 @@ class Datagrams(suite.SuiteCase):
 
 
 if __name__ == "__main__":
-    tap.main()
+    sys.exit(tap.main())
