@@ -225,6 +225,7 @@ int
 main(int argc, char **argv)
 {
 	struct confinement wanted = {.descriptors = RLIM_INFINITY,
+				     .file_bytes = 1 << 30, /* standard error may be a file */
 				     .files = confine_read_exec,
 				     .filter = &filter_listener};
 

@@ -44,7 +44,6 @@ image_open(struct policy *policy, const void *base, size_t size)
 {
 	const struct image_header *header = base;
 	const size_t summed = offsetof(struct image_header, limits);
-	const struct ipc_limits *limits = &header->limits;
 	struct policy found = {.header = header, .grants = (const void *)(header + 1)};
 	bool sound;
 
@@ -56,8 +55,8 @@ image_open(struct policy *policy, const void *base, size_t size)
 		return "the policy image is damaged: its checksum is wrong";
 	sound = size == sizeof(*header) + (uint64_t)header->grants * sizeof(struct image_grant) +
 				(uint64_t)header->rules * sizeof(struct image_rule) &&
-		limits->sessions > 0 && limits->sessions_per_source > 0 &&
-		limits->handshake_ms > 0 && header->audit_sync <= 1;
+		header->limits.sessions > 0 && header->limits.sessions_per_source > 0 &&
+		header->limits.handshake_ms > 0 && header->audit_sync <= 1;
 	if (sound)
 		found.rules = (const void *)(found.grants + header->grants);
 	for (uint32_t i = 0; sound && i < header->grants; i++)

@@ -97,7 +97,9 @@ some_port(struct session *s)
 {
 	uint32_t low = s->granted.near.port, high = s->granted.port_high;
 
-	return low && high >= low ? (uint16_t)(low + s->next_port++ % (high - low + 1)) : 0;
+	if (!low || high < low)
+		return 0;
+	return (uint16_t)(low + s->next_port++ % (high - low + 1));
 }
 
 struct stream *

@@ -65,6 +65,13 @@ class Processes(suite.SuiteCase):
                 with self.subTest(role=role, pid=pid):
                     check(role, pid)
 
+    def test_each_says_how_it_is_confined(self):
+        """Also where standard error is a file, which a limit could keep from growing."""
+        said = self.suite.stderr()
+        for role in suite.ROLES:
+            if role != "worker":  # its standard error is /dev/null
+                self.assertIn("sockward-%s: confining: no capabilities" % role, said)
+
     def test_all_are_there(self):
         for role in suite.ROLES:
             self.assertEqual(len(self.suite.processes(role)), 2 if role == "worker" else 1, role)
