@@ -34,7 +34,8 @@
 #define STREAMS_MOST  65536
 #define ACCOUNTS_MOST 32768
 #define TICK_MS       50   /* between two looks at what is due */
-#define REQUEST       10   /* messages of its worker's share that a request takes */
+#define SHARE         250  /* messages of a worker in a tick; what is more waits */
+#define REQUEST       10   /* of them that a request takes */
 #define RECORDS_MOST  4096 /* that the auditor has not stored yet */
 
 /* Something in epoll: a channel to a program, or a bare descriptor. */
@@ -357,9 +358,7 @@ handler grant_open, open_addresses;
  */
 void dial_next(struct stream *stream);
 
-/**
- * dial_stop() - close all attempts of a request.
- */
+/** dial_stop() - close all attempts of a request. */
 void dial_stop(struct stream *stream);
 
 /**
@@ -378,7 +377,7 @@ void stream_watch(struct stream *stream);
 
 /**
  * stream_cut() - shut a live stream down: its worker is told first, so that it does
- * not take that for the far end's. Its end is recorded when that is possible.
+ * not take that for the far end's; at the next tick, where it was told much already.
  * @abort: reset, as in stream_end().
  */
 void stream_cut(struct stream *stream, enum reason reason, bool abort);

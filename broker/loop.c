@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #define STOP_MS 2000
-#define SHARE   250  /* messages of a worker in a tick; what is more waits in its channel */
 #define VERIFY  16   /* that the authenticator's channel takes at once, and more */
 #define STALL   5000 /* ms that streams live on while no record can be made */
 

@@ -105,7 +105,9 @@ stream_cut(struct stream *stream, enum reason reason, bool abort)
 {
 	struct ipc_cut cut = {{MSG_CUT}, stream->record.stream, reason};
 
-	if (stream->state != STREAM_LIVE)
+	if (stream->state == STREAM_LIVE)
+		stream->due = broker.now;
+	if (stream->state != STREAM_LIVE || ++stream->session->peer.messages > SHARE)
 		return;
 	(void)session_tell(stream->session, &cut, sizeof(cut), -1);
 	shut(stream, reason, abort);

@@ -42,6 +42,8 @@ class Ends(unittest.TestCase):
         self.server.settimeout(10)
         self.addCleanup(self.server.close)
         self.port = self.server.getsockname()[1]
+        self.far = []
+        self.addCleanup(lambda: [sock.close() for sock in self.far])
 
     def answer(self, b, session):
         """(name, reason if it has one, descriptors) of the next message to a worker."""
@@ -121,6 +123,34 @@ class Ends(unittest.TestCase):
             b.pump(until=lambda: late in b.granted)
 
     # --- a policy that changes -------------------------------------------------------------------
+
+    def test_hundreds_of_streams_are_cut_at_once(self):
+        """More than its channel takes: the session lives, and hears of each."""
+        many = 400
+        limits = {"channels": 500, "connects_per_minute": 0, "bytes_per_minute": "64KiB"}
+        with brokerbox.Broker(policy(**limits)) as b:
+            session = b.session()
+            fds = []
+            for tag in range(1, many + 1):
+                fds.append(self.open_stream(b, session, self.port, tag))
+                self.far.append(self.server.accept()[0])
+            with socket.socket(fileno=fds[0]) as one:
+                one.sendall(bytes(65537))
+            told = set()
+
+            def all_are_told():
+                while select.select([b.ends[session]], [], [], 0)[0]:
+                    number, stream, reason = struct.unpack("=III", b.ends[session].recv(65536))
+                    self.assertEqual((number, REASON_WORDS[reason]),
+                                     (number_of("CUT"), "bytes-limit"))
+                    told.add(stream)
+                return len(told) == many
+            b.pump(until=all_are_told, watch=b.ends[session])
+            b.pump(until=lambda: len(b.of(session, "stream-end")) == many)
+            self.assertEqual({r["reason"] for r in b.of(session, "stream-end")}, {"bytes-limit"})
+            self.assertTrue(b.alive(session))
+            for fd in fds[1:]:
+                os.close(fd)
 
     def test_231_a_reload_holds_for_what_waits_for_its_record(self):
         with brokerbox.Broker(policy()) as b:
