@@ -117,8 +117,10 @@ class Inbound(suite.SuiteCase):
                 self.bind(talk, id)
             self.assertEqual(talk.ask("bind", 5, addr="0.0.0.0", port=0),
                              {"ev": "error", "id": 5, "msg": "max connections reached"})
-        self.suite.wait_record("refused", count=4, protocol="listen", reason="no-rule")
-        self.suite.wait_record("refused", protocol="listen", reason="channels-limit")
+        for reason, count in (("no-rule", 4), ("channels-limit", 1)):
+            which = {"protocol": "listen", "reason": reason}
+            self.suite.wait_record("refused", count, **which)
+            self.assertEqual(len(self.suite.records("refused", **which)), count, reason)
 
     def test_a_port_has_one_listener(self):
         """Also one that another session has."""
