@@ -157,8 +157,8 @@ struct ipc_terms {
 	uint32_t idle_timeout_ms;      /* 0: not limited, as below */
 	uint32_t datagrams_per_minute; /* UDP, both ways, of a session */
 	uint32_t port_high;
-	struct ipc_addr near; /* where it may listen, with the lowest port; or family 0 */
-	uint32_t pad;
+	struct ipc_addr near;      /* where it may listen, with the lowest port; or family 0 */
+	uint32_t reply_ratio;      /* UDP: bytes that may come for one that went, of a stream */
 	uint64_t bytes_per_minute; /* both ways, of a subject; of datagrams: of a session */
 };
 

@@ -80,6 +80,7 @@ put_grant(struct image_grant *out, const struct source_grant *grant)
 	out->terms.channels = grant->channels;
 	out->connects_per_minute = grant->connects_per_minute;
 	out->terms.datagrams_per_minute = grant->datagrams_per_minute;
+	out->terms.reply_ratio = grant->reply_ratio;
 	out->terms.bytes_per_minute = grant->bytes_per_minute;
 	out->bytes_per_second = grant->bytes_per_second;
 	out->terms.message_bytes = grant->message_bytes;

@@ -41,6 +41,7 @@ static const struct limit grant_limits[] = {
 	 true},
 	{"datagrams_per_minute", COUNT, FIELD(source_grant, datagrams_per_minute), 1, 100000000,
 	 60000, true},
+	{"reply_ratio", COUNT, FIELD(source_grant, reply_ratio), 1, 1000000, 32, true},
 	{"bytes_per_minute", BYTES, FIELD(source_grant, bytes_per_minute), 1, KIB << 40,
 	 KIB *KIB * 10, true},
 	{"bytes_per_second", BYTES, FIELD(source_grant, bytes_per_second), KIB, KIB << 40, 0, true},

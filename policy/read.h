@@ -93,6 +93,7 @@ struct source_grant {
 	uint32_t channels;
 	uint32_t connects_per_minute; /* 0: not limited, as below */
 	uint32_t datagrams_per_minute;
+	uint32_t reply_ratio;
 	uint64_t bytes_per_minute;
 	uint64_t bytes_per_second;
 	uint32_t message_bytes;

@@ -58,6 +58,7 @@ closing_code(uint32_t reason)
 	case REASON_CHANNELS_LIMIT:
 	case REASON_CONNECTS_LIMIT:
 	case REASON_BYTES_LIMIT:
+	case REASON_REPLY_RATIO:
 		return CLOSE_LIMIT;
 	case REASON_PROTOCOL:
 		return CLOSE_PROTOCOL;

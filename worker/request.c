@@ -9,7 +9,8 @@
 #include "worker/streams.h"
 
 #define MINUTE_MS   60000
-#define PORTS_TRIED 16 /* of the grant's, before `any' is refused */
+#define REPLY_FREE  65536U /* bytes that may come back for nothing */
+#define PORTS_TRIED 16     /* of the grant's, before `any' is refused */
 
 /*
  * A number goes as a number: the broker reads none; and with the name that gave it to
@@ -143,6 +144,21 @@ session_datagram(struct session *s, size_t n)
 	s->minute_datagrams++;
 	s->minute_bytes += n;
 	return true;
+}
+
+bool
+session_heard(struct session *s, struct stream *stream, size_t n)
+{
+	uint64_t ratio = s->granted.reply_ratio;
+
+	if (ratio && stream->claimed_down > REPLY_FREE + ratio * stream->claimed_up) {
+		stream_cut(stream, REASON_REPLY_RATIO);
+		stream->eof = true; /* what else has come is not for the client */
+	} else if (session_datagram(s, n)) {
+		return true;
+	}
+	stream->dropped++;
+	return false;
 }
 
 int

@@ -166,6 +166,16 @@ struct stream *session_listen(struct session *s, const struct ipc_addr *near, vo
 bool session_datagram(struct session *s, size_t n);
 
 /**
+ * session_heard() - may a datagram that came go on to the client?
+ * @stream: which has counted it already.
+ * @n: its bytes.
+ *
+ * Returns false when it is beyond a limit of the grant: then it is counted as dropped.
+ * When more came back on the stream than its reply_ratio lets, that ends it.
+ */
+bool session_heard(struct session *s, struct stream *stream, size_t n);
+
+/**
  * request_next_port() - a port was taken: ask for another one, if any will do.
  *
  * Returns whether it was asked for.

@@ -104,10 +104,8 @@ pump_datagrams(struct session *s, struct stream *stream)
 		if (stream->state != STREAM_OPEN || stream->eof || !ws_room(&s->ws) ||
 		    !stream_read_datagram(stream, s->piece, sizeof(s->piece), &n, s->now_ms))
 			break;
-		if (session_datagram(s, n))
+		if (session_heard(s, stream, n))
 			s->dialect->data(s, stream, s->piece, n);
-		else
-			stream->dropped++;
 	}
 	if (stream->eof && !stream->told)
 		stream->tell_ms = s->now_ms + CUT_GRACE_MS;

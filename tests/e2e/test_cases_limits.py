@@ -31,7 +31,7 @@ LIMITS = {"places": {"channels": PLACES}, "paced": {"bytes_per_second": "512KiB"
           "bytes": {"bytes_per_minute": "1MiB"}, "upload": {"bytes_per_minute": "1MiB"},
           "idle": {"idle_timeout": "1s"},
           "datagrams": {"datagrams_per_minute": 20}, "short": {"session_timeout": "2s"},
-          "few": {"sessions": 3}, "wide": {"channels": 200}}
+          "few": {"sessions": 3}, "wide": {"channels": 200, "reply_ratio": 0}}
 
 
 def token(limit, way):

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import dialects
 import netns
 import places
+import players
 import suite
 import tap
 import targets
@@ -21,6 +22,7 @@ BOTH = ("tcp", "udp")
 TCP = tuple(way for way in dialects.TCP if way != "netproxy")
 UDP = dialects.UDP
 ALL = TCP + UDP
+ONE_PEER = ("wasmnet-json-udp", "wasmnet-binary-udp", "wisp-udp")
 WASMNET = ("wasmnet-json", "wasmnet-binary")
 PORT = 80
 BESIDE = to("8.8.4.4:80", BOTH)  # the peer of the sockets that send to others
@@ -47,6 +49,9 @@ def rules():
     made = {name: suite.grant(allow, deny=deny, explain=True, limits={"channels": 200},
                               auth=suite.tokens(token(name)))
             for name, (allow, deny) in grants.items()}
+    made["dns"] = suite.grant([BESIDE, to("127.0.0.1:53", ["udp"])],
+                              auth=suite.tokens(token("dns")),
+                              limits={"connects_per_minute": 0})
     made["hush"] = suite.grant([BESIDE, both("127.0.0.1:*"), both("unknown.test:*")],
                                auth=suite.tokens(token("hush")), limits={"connect_timeout": "1s"})
     return suite.policy(made, dialects=["raw", "netproxy", "wasmnet", "wisp", "udp-relay"],
@@ -233,6 +238,53 @@ class Policy(places.Outside):
             found = self.refused(s, [("8.8.8.8", port) for port in ports])
             self.assertEqual({record["reason"] for record in found}, {"port-closed"})
         self.nothing_arrived()
+
+    def ask_on(self, s, length, times, most):
+        """Questions to the name server of this host, until there is no answer; how many
+        were answered."""
+        s.open(1, "127.0.0.1", 53)
+        for answered in range(most):
+            s.send(1, bytes(length))
+            what, value = s.wait(1, "data", "closed", "refused")
+            if what != "data":
+                return answered
+            self.assertEqual(len(value), times * length)
+        return most
+
+    @through(*ONE_PEER)
+    def case_108_answers_50_times_as_long(self, way):
+        """A peer that the policy allows may give 32 times what it got and 64 KiB; then
+        the stream ends, and the record says why."""
+        with players.Amplifier(50, port=53) as peer, self.session(way, "dns") as s:
+            answered = self.ask_on(s, 40, 50, 200)
+            end, = suite.wait_for(lambda: self.fresh("stream-end", 1), what="the record")
+            self.assertEqual(peer.count, answered + 1)
+        # One that goes beyond is not handed on: 2,000 n <= 65,536 + 32 * 40 n.
+        self.assertEqual(answered, 65536 // (2000 - 32 * 40))
+        self.assertEqual((end["claimed_reason"], end["claimed_up"], end["claimed_down"],
+                          end["claimed_dropped"]),
+                         ("reply-ratio", (answered + 1) * 40, (answered + 1) * 2000, 1))
+
+    def test_108_answers_50_times_as_long_udp_relay(self):
+        """A flow ends without a word; the next datagram asks for another one."""
+        with players.Amplifier(50, port=53), self.session("udp-relay", "dns") as s:
+            s.open(1, "127.0.0.1", 53)
+            answered = 65536 // (2000 - 32 * 40)
+            for _ in range(answered):
+                s.send(1, bytes(40))
+                self.assertEqual(len(s.wait(1, "data")[1]), 2000)
+            s.send(1, bytes(40))
+            end, = suite.wait_for(lambda: self.fresh("stream-end", 1), what="the record")
+            s.send(1, bytes(40))
+            self.assertEqual(len(s.wait(1, "data")[1]), 2000)
+            self.assertEqual(len(self.fresh("granted", 2)), 2)
+        self.assertEqual((end["claimed_reason"], end["claimed_dropped"]), ("reply-ratio", 1))
+
+    @through(*UDP)
+    def case_108_answers_16_times_as_long(self, way):
+        """What is below goes on, whatever it comes to."""
+        with players.Amplifier(16, port=53), self.session(way, "dns") as s:
+            self.assertEqual(self.ask_on(s, 400, 16, 60), 60)
 
     @through(*TCP)
     def case_109_one_class_of_error(self, way):

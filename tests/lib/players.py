@@ -172,6 +172,22 @@ class Flood(Mirror):
             data, _ = self.sock.recvfrom(70000)
 
 
+class Amplifier(Mirror):
+    """Answers each datagram with one that is so many times as long."""
+
+    def __init__(self, times, port=0):
+        super().__init__(port=port)
+        self.times = times
+
+    def loop(self):
+        while True:
+            data, peer = self.sock.recvfrom(70000)
+            if data == b"the end of it":
+                return
+            self.count += 1
+            self.sock.sendto(data * self.times, peer)
+
+
 class Deaf(targets.Target):
     """Never reads."""
 

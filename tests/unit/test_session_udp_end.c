@@ -78,6 +78,56 @@ test_cut(void **state)
 	close(peer);
 }
 
+/* What goes beyond is not the client's, nor is what came behind it. */
+static void
+test_reply_ratio(void **state)
+{
+	static const uint8_t much[50000];
+	struct inside *in = *state;
+	struct ipc_buffer buffer;
+	int peer;
+	struct stream *stream = inside_udp_open(in, 0, &peer);
+	int brokers = dup(stream->fd);
+
+	in->s->granted.reply_ratio = 3;
+	assert_int_equal(session_push(in->s, stream, much, 1000), 0);
+	/* 65,536 for nothing, and three times 1,000 */
+	assert_int_equal(send(peer, much, 50000, 0), 50000);
+	assert_int_equal(send(peer, much, 18536, 0), 18536);
+	inside_told(in, "a data 50000, a data 18536, ");
+	assert_int_equal(session_push(in->s, stream, "a", 1), 0);
+	assert_int_equal(send(peer, much, 3, 0), 3);
+	inside_told(in, "a data 3, ");
+	assert_int_equal(send(peer, "", 0, 0), 0);
+	inside_told(in, "a data 0, ");
+	assert_int_equal(send(peer, much, 1, 0), 1);
+	assert_int_equal(send(peer, much, 2, 0), 2);
+	inside_told(in, "a ended reply-ratio, ");
+	inside_take(in, MSG_END, &buffer);
+	assert_int_equal(buffer.any.END_body.claimed_reason, REASON_REPLY_RATIO);
+	assert_int_equal(buffer.any.END_body.claimed_up, 1001);
+	assert_int_equal(buffer.any.END_body.claimed_down, 68540);
+	assert_int_equal(buffer.any.END_body.claimed_dropped, 1);
+	close(brokers);
+	close(peer);
+}
+
+/* 0 lets everything come. */
+static void
+test_no_reply_ratio(void **state)
+{
+	static const uint8_t much[50000];
+	struct inside *in = *state;
+	int peer;
+
+	inside_udp_open(in, 0, &peer);
+	in->s->granted.reply_ratio = 0;
+	assert_int_equal(send(peer, much, 50000, 0), 50000);
+	assert_int_equal(send(peer, much, 50000, 0), 50000);
+	inside_told(in, "a data 50000, a data 50000, ");
+	close(peer);
+}
+
 /* CUT alone is enough: a UDP socket need not tell of it. */
 static void
 test_cut_before_shutdown(void **state)
@@ -237,6 +287,8 @@ main(void)
 		TEST(idle),
 		TEST(idle_of_the_grant),
 		TEST(cut),
+		TEST(reply_ratio),
+		TEST(no_reply_ratio),
 		TEST(cut_before_shutdown),
 		TEST(shut_down_without_cut),
 		TEST(dropped_before_opened),

@@ -115,6 +115,7 @@ wisp_reason_of(uint32_t reason)
 	case REASON_CHANNELS_LIMIT:
 	case REASON_CONNECTS_LIMIT:
 	case REASON_BYTES_LIMIT:
+	case REASON_REPLY_RATIO:
 		return WISP_THROTTLED;
 	default:
 		return WISP_UNSPECIFIED;
