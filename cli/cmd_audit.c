@@ -26,7 +26,7 @@ static const char usage[] =
 	"  verify    prove the chain of hashes; name the first bad record\n"
 	"\n"
 	"  --session ID      only records of that session (16 hex digits)\n"
-	"  --event EVENT     only records of that kind, such as refused or session-end\n"
+	"  --event EVENT     only records of that kind, such as refused or scan\n"
 	"  --json            the lines as they stand in the file\n"
 	"  --last SEQ:HASH   that record must be there with that hash: a record that was\n"
 	"                    kept elsewhere, as the journal does (SOCKWARD_SEQ and\n"

@@ -35,8 +35,10 @@ helpers_auditor_libauditor_a_SOURCES = \
 	helpers/auditor/trail.c helpers/auditor/trail.h \
 	helpers/auditor/file.c helpers/auditor/file.h \
 	helpers/auditor/sessions.c helpers/auditor/sessions.h \
+	helpers/auditor/scan.c helpers/auditor/scan.h \
 	helpers/auditor/journal.c helpers/auditor/journal.h \
 	helpers/auditor/message_ids.h
+helpers_auditor_libauditor_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 
 pkglibexec_PROGRAMS += \
 	helpers/resolver/sockward-resolver \

@@ -80,22 +80,31 @@ member_field(struct packet *packet, const struct line_member *member)
 	field(packet, name, member->value, member->value_length);
 }
 
-static const char *
-message_id(const char *event)
+struct kind {
+	const char *event;
+	const char *id;
+	const char *priority;
+};
+
+static const struct kind *
+kind_of(const char *event)
 {
-	static const char *const ids[][2] = {
-#define ROW(word, id) {word, id},
+	static const struct kind kinds[] = {
+#define ROW(word, id, priority) {word, id, priority},
 		MESSAGE_IDS(ROW)
 #undef ROW
 	};
 	size_t i = 0;
 
-	while (i < sizeof(ids) / sizeof(ids[0]) - 1 && strcmp(ids[i][0], event) != 0)
+	while (i < sizeof(kinds) / sizeof(kinds[0]) - 1 && strcmp(kinds[i].event, event) != 0)
 		i++;
-	return ids[i][1];
+	return &kinds[i];
 }
 
-/* "refused: no-rule, session 01ab..., tcp db.example port 5432": escaped text only. */
+/*
+ * "refused: no-rule, session 01ab..., to db.example port 5432",
+ * "scan: 32 targets, session 01ab...": escaped text only.
+ */
 static void
 sentence(const struct line *line, const char *event, char out[SENTENCE])
 {
@@ -103,9 +112,13 @@ sentence(const struct line *line, const char *event, char out[SENTENCE])
 	char session[WORD_MOST];
 	char host[SENTENCE / 2];
 	const struct line_member *port = line_find(line, "peer_port");
+	const struct line_member *targets = line_find(line, "targets");
 	int n;
 
 	line_copy(line, "reason", reason, sizeof(reason));
+	if (targets)
+		(void)snprintf(reason, sizeof(reason), "%.*s targets", (int)targets->value_length,
+			       targets->value);
 	line_copy(line, "session", session, sizeof(session));
 	line_copy(line, "host", host, sizeof(host));
 	n = snprintf(out, SENTENCE, "%s%s%s%s%s%s%s", event, *reason ? ": " : "", reason,
@@ -121,15 +134,17 @@ journal_build(const char *text, size_t length, char *out, size_t size)
 	struct packet packet = {out, size, 0, 0};
 	char event[WORD_MOST];
 	char words[SENTENCE];
+	const struct kind *kind;
 	struct line line;
 
 	if (line_parse(&line, text, length) < 0)
 		return 0;
 	line_copy(&line, "event", event, sizeof(event));
+	kind = kind_of(event);
 	sentence(&line, event, words);
 	field(&packet, "MESSAGE", words, strlen(words));
-	field(&packet, "MESSAGE_ID", message_id(event), 32);
-	field(&packet, "PRIORITY", "6", 1);
+	field(&packet, "MESSAGE_ID", kind->id, 32);
+	field(&packet, "PRIORITY", kind->priority, 1);
 	field(&packet, "SYSLOG_IDENTIFIER", "sockward", 8);
 	for (size_t i = 0; i < line.n; i++)
 		member_field(&packet, &line.members[i]);

@@ -104,6 +104,7 @@ start(int argc, char **argv)
 	file_sync(&process.file);
 	process.stored = process.number;
 	journal_open(&process.journal, journal);
+	scan_open(&process.scans);
 	serve_open(&process.serve, listening);
 }
 

@@ -196,6 +196,18 @@ put_session_end(struct writer *writer, const struct ipc_record *record)
 	put_some(writer, "max_rss_kib", record->end.max_rss_kib);
 }
 
+/* In which session, by which policy, and who. */
+static void
+put_whose(struct writer *writer, const struct ipc_record *record)
+{
+	put_some(writer, "generation", record->generation);
+	if (record->policy)
+		writer_hex(writer, "policy", record->policy);
+	put_address(writer, "client", &record->client);
+	put_text(writer, "grant", record->grant, sizeof(record->grant));
+	put_text(writer, "subject", record->subject, sizeof(record->subject));
+}
+
 size_t
 record_line(struct trail *trail, const struct ipc_record *record, char out[LINE_MOST])
 {
@@ -207,17 +219,31 @@ record_line(struct trail *trail, const struct ipc_record *record, char out[LINE_
 	put_start(&writer, trail, record, event_word(record->event));
 	if (record->reason)
 		writer_word(&writer, "reason", reason_word(record->reason));
-	put_some(&writer, "generation", record->generation);
-	if (record->policy)
-		writer_hex(&writer, "policy", record->policy);
-	put_address(&writer, "client", &record->client);
-	put_text(&writer, "grant", record->grant, sizeof(record->grant));
-	put_text(&writer, "subject", record->subject, sizeof(record->subject));
+	put_whose(&writer, record);
 	put_asked(&writer, record);
 	if (record->event == EVENT_STREAM_END)
 		put_stream_end(&writer, record);
 	if (record->event == EVENT_SESSION_END && counted)
 		put_session_end(&writer, record);
+	return seal(&writer, trail);
+}
+
+size_t
+record_scan(struct trail *trail, const struct ipc_record *record, const struct scan_found *found,
+	    char out[LINE_MOST])
+{
+	struct ipc_record ours = *record;
+	struct writer writer;
+
+	ours.number = 0;
+	writer_start(&writer, out, LINE_MOST);
+	put_start(&writer, trail, &ours, "scan");
+	put_whose(&writer, &ours);
+	if (ours.dialect)
+		writer_word(&writer, "dialect", dialect_word(ours.dialect));
+	writer_number(&writer, "targets", found->targets);
+	writer_number(&writer, "refused", found->refused);
+	writer_number(&writer, "window_ms", found->window_ms);
 	return seal(&writer, trail);
 }
 

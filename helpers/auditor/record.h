@@ -26,6 +26,13 @@ struct trail {
 	bool timed;       /* clock_ns is set */
 };
 
+/* Destinations that somebody asked for in vain, when they were enough to be a scan. */
+struct scan_found {
+	uint64_t targets; /* different ones */
+	uint64_t refused; /* requests, the same destination again too */
+	uint64_t window_ms;
+};
+
 /* What was wrong with a file when it was opened. */
 struct repair {
 	const char *reason; /* a word: line-cut, chain-broken */
@@ -51,6 +58,16 @@ size_t record_line(struct trail *trail, const struct ipc_record *record, char ou
  * As record_line(), at the present time.
  */
 size_t record_repair(struct trail *trail, const struct repair *repair, char out[LINE_MOST]);
+
+/**
+ * record_scan() - the line that tells of a scan.
+ * @record: the refusal that completed it; the line has its session, who asked, and
+ *          its clocks.
+ *
+ * As record_line().
+ */
+size_t record_scan(struct trail *trail, const struct ipc_record *record,
+		   const struct scan_found *found, char out[LINE_MOST]);
 
 /**
  * record_now() - set a record's two clocks to the present.

@@ -26,7 +26,9 @@ client_in(struct auditor *auditor, enum peer_role role)
 static void
 gather(struct auditor *auditor, const struct ipc_record *record)
 {
-	if (auditor->lines == BATCH_RECORDS)
+	struct scan_found found;
+
+	if (auditor->lines + 2 > BATCH_LINES)
 		bug("the batch is full");
 	if (record->event == EVENT_SESSION_OPEN && record->session &&
 	    sessions_add(&auditor->sessions, record->session) < 0)
@@ -34,6 +36,11 @@ gather(struct auditor *auditor, const struct ipc_record *record)
 	if (record->event == EVENT_SESSION_END)
 		sessions_remove(&auditor->sessions, record->session);
 	auditor->length += record_line(&auditor->trail, record, auditor->batch + auditor->length);
+	auditor->lines++;
+	if (!scan_count(&auditor->scans, record, &found))
+		return;
+	auditor->length +=
+		record_scan(&auditor->trail, record, &found, auditor->batch + auditor->length);
 	auditor->lines++;
 }
 

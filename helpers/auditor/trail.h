@@ -13,11 +13,13 @@
 
 #include "helpers/auditor/file.h"
 #include "helpers/auditor/journal.h"
+#include "helpers/auditor/scan.h"
 #include "helpers/serve.h"
 
-#define BATCH_RECORDS 256
-#define SYNC_MS       100  /* from a write to its sync, at most */
-#define RETRY_MS      1000 /* from a failed write to the next */
+#define BATCH_RECORDS SERVE_BATCH         /* of one broker, in one turn */
+#define BATCH_LINES   (2 * BATCH_RECORDS) /* each may complete a scan, which is a line more */
+#define SYNC_MS       100                 /* from a write to its sync, at most */
+#define RETRY_MS      1000                /* from a failed write to the next */
 
 /* What a client is to us. */
 enum peer_role {
@@ -37,6 +39,7 @@ struct auditor {
 	struct trail trail;
 	struct journal journal;
 	struct sessions sessions;
+	struct scans scans;
 	struct peer peers[SERVE_CLIENTS];
 	struct serve_client *greeting; /* its AUDIT_READY is due; or NULL */
 	uint64_t number;               /* of this run: last one in the file or the batch */
@@ -48,7 +51,7 @@ struct auditor {
 	uint64_t retry_at;             /* ms; 0: the last write went well */
 	size_t lines;
 	size_t length;
-	char batch[BATCH_RECORDS * LINE_MOST];
+	char batch[BATCH_LINES * LINE_MOST];
 };
 
 /**

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""sockward-auditor alone: what is in a record, and in the journal; cases 171, 172, 178, 180, 217."""
+"""sockward-auditor alone: what is in a record, and in the journal; cases 109, 171, 172,
+178, 180, 217."""
 
 import os
 import re
@@ -131,6 +132,84 @@ class Records(auditorbox.Case):
         broker.settle()
         record = self.proven()[0]
         self.assertEqual((record["dialect"], record["protocol"], record["reason"]), ("unknown",) * 3)
+
+
+class Scans(auditorbox.Case):
+    """Case 109: what tells of many destinations that came to nothing."""
+
+    def refused(self, broker, *ports, session=9, **fields):
+        for port in ports:
+            broker.add("refused", session=session, stream=1, protocol=wire.TCP, grant="page",
+                       subject="token:12345678", client=("203.0.113.9", 1), reason="peer-refused",
+                       peer=("127.0.0.1", port), **fields)
+        broker.settle()
+
+    def scans(self):
+        return [record for record in self.proven() if record["event"] == "scan"]
+
+    def test_109_a_scan(self):
+        self.start()
+        broker = self.broker()
+        self.refused(broker, *range(1, 32), 1, 2, 3)
+        self.assertEqual(self.scans(), [])
+        listen = auditorbox.Journal(self.journal)
+        self.refused(broker, 32, session=10)
+        refused, scan = (dict(listen.entry()) for _ in range(2))
+        listen.close()
+        record = self.proven()[-1]
+        self.assertEqual((record["event"], record["targets"], record["refused"]), ("scan", 32, 35))
+        self.assertEqual((record["session"], record["grant"], record["subject"], record["client"]),
+                         ("000000000000000a", "page", "token:12345678", "203.0.113.9"))
+        self.assertEqual(record["run"], "%016x" % broker.instance)
+        self.assertNotIn("n", record)
+        self.assertEqual((refused["PRIORITY"], scan["PRIORITY"]), (b"6", b"4"))
+        self.assertEqual(scan["MESSAGE"], b"scan: 32 targets, session 000000000000000a")
+        self.assertEqual(scan["SOCKWARD_TARGETS"], b"32")
+        self.assertNotEqual(scan["MESSAGE_ID"], refused["MESSAGE_ID"])
+        self.refused(broker, *range(100, 200))
+        self.assertEqual(len(self.scans()), 1)
+
+    def test_109_by_the_clock_of_records(self):
+        self.start()
+        broker = self.broker()
+        second = 10 ** 9
+        for minute, ports in ((1, 31), (2, 31), (3, 40), (4, 40)):
+            self.refused(broker, *range(1, 1 + ports), mono_ns=minute * 60 * second)
+        self.refused(broker, *range(50, 100), mono_ns=4 * 60 * second + 59 * second)
+        self.assertEqual([scan["mono"] for scan in self.scans()], [180 * second, 240 * second])
+
+    def test_109_what_is_sent_again(self):
+        self.start()
+        broker = self.broker()
+        self.refused(broker, *range(1, 21))
+        broker.channel.close()
+        self.assertEqual(broker.connect(), 20)
+        broker.sent = 0  # as if it had not been told
+        self.refused(broker, *range(21, 32))
+        self.assertEqual(self.scans(), [])
+        self.refused(broker, 32)
+        self.assertEqual([scan["refused"] for scan in self.scans()], [32])
+
+    def test_109_a_scan_is_the_last_line(self):
+        """An auditor that is started behind it goes on with the broker's numbers."""
+        self.start()
+        broker = self.broker()
+        self.refused(broker, *range(1, 33))
+        self.assertEqual(self.proven()[-1]["event"], "scan")
+        self.helper.kill()
+        self.start()
+        self.assertEqual(broker.connect(), 32)
+        broker.tell("stop")
+        self.assertEqual([record.get("n") for record in self.proven()][-3:], [32, None, 33])
+
+    def test_109_strangers_brand_nobody(self):
+        self.start()
+        broker = self.broker()
+        for n in range(200):
+            broker.add("refused", session=9, stream=2, protocol=16, grant="page", reason="no-rule",
+                       peer=("203.0.113.%d" % (n % 200), 1000 + n), local=("127.0.0.1", 80))
+        broker.settle()
+        self.assertEqual(self.scans(), [])
 
 
 class ToTheJournal(auditorbox.Case):

@@ -3,6 +3,8 @@ helpers_tests = \
 	tests/unit/test_jwt \
 	tests/unit/test_credentials \
 	tests/unit/test_audit_line \
+	tests/unit/test_audit_scan \
+	tests/unit/test_audit_scan_line \
 	tests/unit/test_audit_file
 check_PROGRAMS += $(helpers_tests) tests/e2e/wiresizes
 TESTS += $(helpers_tests)
@@ -26,6 +28,14 @@ tests_unit_test_credentials_LDADD = $(AUTHENTICATOR_LIBS)
 tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c
 tests_unit_test_audit_line_CFLAGS = $(HELPERS_CFLAGS)
 tests_unit_test_audit_line_LDADD = $(AUDITOR_LIBS)
+
+tests_unit_test_audit_scan_SOURCES = tests/unit/test_audit_scan.c
+tests_unit_test_audit_scan_CFLAGS = $(HELPERS_CFLAGS)
+tests_unit_test_audit_scan_LDADD = $(AUDITOR_LIBS)
+
+tests_unit_test_audit_scan_line_SOURCES = tests/unit/test_audit_scan_line.c
+tests_unit_test_audit_scan_line_CFLAGS = $(HELPERS_CFLAGS)
+tests_unit_test_audit_scan_line_LDADD = $(AUDITOR_LIBS)
 
 tests_unit_test_audit_file_SOURCES = tests/unit/test_audit_file.c
 tests_unit_test_audit_file_CFLAGS = $(HELPERS_CFLAGS)
