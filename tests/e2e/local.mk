@@ -31,6 +31,7 @@ E2E_TESTS = \
 	tests/e2e/test_dns_hostile.py \
 	tests/e2e/test_cases_messages.py \
 	tests/e2e/test_cases_policy.py \
+	tests/e2e/test_scan.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_cases_limits.py \
 	tests/e2e/test_faults.py \
