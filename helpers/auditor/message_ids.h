@@ -18,6 +18,7 @@
 	ROW("refused",        "c3b2b3aedffc43beb476a007d9e13ff7", "6") \
 	ROW("stream-end",     "b1241fd69e614c57a49735d57585f509", "6") \
 	ROW("session-end",    "9a77fbad60d748748c6bc9d8e0470931", "6") \
+	ROW("resolved",       "acdad40bd0b946f49ab6755612741a53", "6") \
 	ROW("repair",         "091451487d914e4fa2bca267b9f0f676", "6") \
 	ROW("scan",           "2b73e88758654f079379ac8bf167890d", "4") \
 	ROW("unknown",        "a440a08afc7f4db69f5d48707d7ebebd", "6")

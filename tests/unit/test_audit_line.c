@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "helpers/auditor/journal.h"
+#include "helpers/auditor/message_ids.h"
 #include "helpers/auditor/record.h"
 #include "helpers/auditor/sessions.h"
 #include "helpers/auditor/writer.h"
@@ -156,6 +157,40 @@ longest_record(void **state)
 	}
 }
 
+/* So that `journalctl MESSAGE_ID=' finds each, and nothing else. */
+static void
+each_event_has_its_own_id(void **state)
+{
+	static const char *const words[] = {
+#define ROW(word, id, priority) word,
+		MESSAGE_IDS(ROW)
+#undef ROW
+	};
+	static const char *const ids[] = {
+#define ROW(word, id, priority) id,
+		MESSAGE_IDS(ROW)
+#undef ROW
+	};
+	size_t n = sizeof(ids) / sizeof(ids[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(strspn(ids[i], "0123456789abcdef"), 32);
+		assert_int_equal(strlen(ids[i]), 32);
+		for (size_t j = 0; j < i; j++) {
+			assert_string_not_equal(words[i], words[j]);
+			assert_string_not_equal(ids[i], ids[j]);
+		}
+	}
+	for (uint16_t event = 1; event < EVENT_COUNT; event++) {
+		size_t i = 0;
+
+		while (i < n && strcmp(words[i], event_word(event)) != 0)
+			i++;
+		assert_true(i < n);
+	}
+}
+
 static void
 cut_lines_are_kept(void **state)
 {
@@ -245,6 +280,7 @@ main(void)
 		cmocka_unit_test(lines),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(longest_record),
+		cmocka_unit_test(each_event_has_its_own_id),
 		cmocka_unit_test(cut_lines_are_kept),
 		cmocka_unit_test(any_change_of_a_line_shows),
 		cmocka_unit_test(sets),
