@@ -34,6 +34,7 @@ E2E_TESTS = \
 	tests/e2e/test_scan.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_cases_limits.py \
+	tests/e2e/test_cases_many.py \
 	tests/e2e/test_faults.py \
 	tests/e2e/test_audit.py \
 	tests/e2e/test_connect.py \
