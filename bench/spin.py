@@ -3,11 +3,12 @@
 """Case 164: what a session feels of others whose workers do not sleep. The real suite on
 loopback; one session of raw echoes small messages, first alone, then beside the others, in turn.
 
-    SOCKWARD_BUILD=build /usr/bin/python3 bench/spin.py [--rounds N] [--trips N] [--nice N]
+    SOCKWARD_BUILD=build /usr/bin/python3 bench/spin.py [--rounds N] [--trips N] [--wait S]
         [SPINNERS ...]
 
 A worker is kept busy by a client that closes a stream that there is not, over and over: a MiB
-of that costs the client next to nothing. --nice gives these workers a lower priority. As
+of that costs the client next to nothing. The trips begin when the listener has put all of them
+behind the others, after S seconds (30) at most; --wait 0 shows what is felt until then. As
 root, client and service of the session that is measured have real-time priority, as if they
 were on other machines.
 Nothing here gates a test.
@@ -104,23 +105,34 @@ def trips(client, count):
     return statistics.median(took), took[count * 99 // 100]
 
 
-def beside(one, client, spinners, count, nice):
-    """The same, with that many busy workers; and how busy each was, of one CPU."""
+def put_behind(pids, seconds):
+    """How many of them are, after that time or when all are; and the seconds that this took."""
+    since = time.monotonic()
+    while True:
+        count = sum(os.sched_getscheduler(pid) == os.SCHED_IDLE for pid in pids)
+        took = time.monotonic() - since
+        if count == len(pids) or took >= seconds:
+            return count, took
+        time.sleep(0.1)
+
+
+def beside(one, client, spinners, count, wait):
+    """The same, with that many busy workers; and how busy each was, of one CPU, how many of
+    them came behind, and when."""
     clients = [one.connect("/wasmnet") for _ in range(spinners)]
     with process(feed, [spinner.sock for spinner in clients]):
         pids = one.wait_sessions(1 + spinners)[1:]
-        for pid in pids if nice else ():
-            os.setpriority(os.PRIO_PROCESS, pid, nice)
         used, since = busy(pids), time.monotonic()
         time.sleep(1)
         share = (busy(pids) - used) / (time.monotonic() - since) / spinners
+        behind, took = put_behind(pids, wait)
         found = trips(client, count)
         for pid in pids:  # it has megabytes to read yet
             os.kill(pid, signal.SIGKILL)
     for spinner in clients:
         spinner.sock.close()
     one.wait_sessions(1)
-    return found + (share,)
+    return found + (share, behind, 1 + took)
 
 
 def show(spinners, alone, others):
@@ -128,8 +140,10 @@ def show(spinners, alone, others):
         p99 = sorted(value[1] for value in values)
         print("%-10s median %7.0f us  p99 %8.0f us (of the rounds %.0f to %.0f)%s" % (
             name, statistics.median(value[0] for value in values), statistics.median(p99),
-            p99[0], p99[-1], "" if values is alone else "; each used %.0f%% of a CPU before" % (
-                100 * statistics.median(value[2] for value in values))))
+            p99[0], p99[-1], "" if values is alone else "; each used %.0f%% of a CPU at first, "
+            "%.0f were behind after %.1f s" % tuple(
+                statistics.median(value[i] * factor for value in values)
+                for i, factor in ((2, 100), (3, 1), (4, 1)))))
     ratio = [statistics.median(v[i] for v in others) / statistics.median(v[i] for v in alone)
              for i in (0, 1)]
     print("%-10s median %7.2f     p99 %8.2f" % ("ratio", *ratio), flush=True)
@@ -140,7 +154,7 @@ def main():
     words = argparse.ArgumentParser()
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--trips", type=int, default=2000)
-    words.add_argument("--nice", type=int, default=0)
+    words.add_argument("--wait", type=float, default=30)
     words.add_argument("spinners", type=int, nargs="*", default=[1, cpus, 2 * cpus])
     wanted = words.parse_args()
     rules = suite.policy({"open": suite.grant(limits={"sessions": 1000})},
@@ -158,7 +172,7 @@ def main():
                 alone, others = [], []
                 for _ in range(wanted.rounds):
                     alone.append(trips(client, wanted.trips))
-                    others.append(beside(one, client, spinners, wanted.trips, wanted.nice))
+                    others.append(beside(one, client, spinners, wanted.trips, wanted.wait))
                 show(spinners, alone, others)
 
 

@@ -70,9 +70,10 @@ print_row(const struct ipc_ctl_session *session)
 	client_text(&session->client, client);
 	age_text(session->age_ms, age);
 	printf("%20" PRIu64 " %8s %-9s %8u  %-22s %s%s%s\n", session->session, age,
-	       state_word(session->state), session->pid, client,
-	       session->grant[0] ? session->grant : "-", session->subject[0] ? " " : "",
-	       session->subject);
+	       session->behind && session->state == IPC_OPEN ? "behind"
+							     : state_word(session->state),
+	       session->pid, client, session->grant[0] ? session->grant : "-",
+	       session->subject[0] ? " " : "", session->subject);
 }
 
 static void
@@ -97,6 +98,7 @@ add_json(struct json_object *list, const struct ipc_ctl_session *session)
 	add(object, "session", session->session);
 	add(object, "age_ms", session->age_ms);
 	add_text(object, "state", state_word(session->state));
+	json_object_object_add(object, "behind", json_object_new_boolean(session->behind));
 	add(object, "worker", session->pid);
 	add_text(object, "client", client);
 	add_text(object, "grant", session->grant);

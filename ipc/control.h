@@ -43,7 +43,8 @@ struct ipc_ctl_session {
 	struct ipc_head head;
 	uint32_t slot;
 	uint64_t session;
-	uint32_t state; /* enum ipc_state */
+	uint16_t state;  /* enum ipc_state */
+	uint16_t behind; /* 1: its worker was busy, and comes behind the others */
 	uint32_t age_ms;
 	struct ipc_addr client;
 	uint32_t pid; /* of the worker */

@@ -52,6 +52,7 @@ answer_list(int fd, uint32_t after)
 		line.state = session->list == &listener.leaving || session->reason ? IPC_DRAIN
 			     : session->granted                                    ? IPC_OPEN
 										   : IPC_NEW;
+		line.behind = session->behind;
 		line.age_ms = (uint32_t)(listener.now - session->accepted_ms);
 		line.client = session->client;
 		line.pid = session->pid;

@@ -35,6 +35,11 @@
 
 #define REPORT_MS 200 /* until a broker that did not read is told again */
 
+#define BUSY_LOOK_MS 1000 /* between two looks at a worker's CPU clock, at least */
+#define BUSY_TURN_MS 250  /* between two turns of looks, at least */
+#define BUSY_LOOKS   64   /* of a turn, at most */
+#define BUSY_CPU     1024 /* what a share is counted in: all of one CPU */
+
 /* Something in epoll. */
 struct source {
 	int fd; /* -1: none */
@@ -59,6 +64,10 @@ struct session {
 	uint64_t due_ms;    /* in deadlines or leaving: when it is killed */
 	enum reason reason; /* why we end it, or NONE */
 	bool granted;
+	bool behind;        /* busy.c put the worker behind the others, for its life */
+	uint32_t share;     /* of a CPU: a running mean, in 1/BUSY_CPU */
+	uint64_t looked_ms; /* at its CPU clock; at first, when it was accepted */
+	uint64_t used_us;   /* what that clock said */
 	uint32_t pid;
 	struct ipc_addr client;
 	struct ipc_session_end end;
@@ -78,6 +87,21 @@ struct template
 
 struct control {
 	struct source source;
+};
+
+/* What workers in front took, of one look at each: those that busy.c left where they are. */
+struct busy_round {
+	uint32_t sum;  /* of their shares, in 1/BUSY_CPU */
+	uint32_t most; /* the largest share of one */
+	uint32_t cpus; /* that there were for them */
+};
+
+struct busy {
+	uint64_t next_ms; /* no look before this */
+	uint64_t since_ms;
+	struct busy_round round; /* since then; its cpus are not known yet */
+	struct busy_round last;  /* the one before; 0: there is none yet */
+	bool failed;             /* logged already */
 };
 
 /* How many sessions an address has; key 0: free. */
@@ -111,6 +135,7 @@ struct listener {
 	struct template templates[2]; /* one is in use, one may still owe pidfds */
 	unsigned int current;
 	bool suspect; /* a worker crashed: the present layout may be known */
+	struct busy busy;
 
 	struct session sessions[SESSIONS_MOST];
 	struct sessions free;
@@ -239,6 +264,40 @@ void spawn_renew(void);
  * often a program is executed.
  */
 void spawn_suspect(void);
+
+/* busy.c: no session is to wait long for a CPU because others do not sleep. */
+
+/**
+ * busy_mean() - a worker's share of a CPU, with one look more; a look counts a quarter, so
+ * that who sleeps between the looks gains nothing.
+ * @mean: what it was, in 1/BUSY_CPU. @used_us: CPU time since the look before, which was
+ * @passed_ms ago. More than one CPU counts as one; a time of 0 as nothing used.
+ *
+ * Returns the new mean, BUSY_CPU at most.
+ */
+uint32_t busy_mean(uint32_t mean, uint64_t used_us, uint64_t passed_ms);
+
+/**
+ * busy_limit() - the mean above which a worker is busy, in 1/BUSY_CPU.
+ * @round: what the workers in front took.
+ *
+ * Half a CPU. But while they take together more than half of all CPUs, it is half of what
+ * the busiest of them takes, and 1/64 of a CPU at least: else many could share the CPUs in
+ * parts that are small enough.
+ */
+uint32_t busy_limit(const struct busy_round *round);
+
+/**
+ * busy_due() - look at the next workers of granted sessions; those that are busy get
+ * SCHED_IDLE (sched(7)), for their life: it takes a privilege to leave that again.
+ *
+ * A pid is safe here: a worker is the listener's own child and is reaped with the change of
+ * its session's state, so that until then the number is nobody else's. Where the kernel, or
+ * a filter of the service manager, refuses it, that is logged once, and nothing else happens.
+ *
+ * Returns ms until the next look is due, or -1 when no session is granted.
+ */
+int busy_due(void);
 
 /* broker.c */
 

@@ -5,6 +5,7 @@ listener_liblistener_a_SOURCES = \
 	listener/doors.c \
 	listener/session.c \
 	listener/spawn.c \
+	listener/busy.c \
 	listener/broker.c \
 	listener/control.c
 

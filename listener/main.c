@@ -200,14 +200,21 @@ begin(void)
 		fail_start("cannot start");
 }
 
+/* Of two times to wait, of which -1 is without end. */
+static int
+sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void
 serve(void)
 {
 	struct epoll_event event;
 
 	while (!listener.stopping) {
-		int due = sessions_due();
-		int wait = listener.broker.fd < 0 && (due < 0 || due > KEEP_MS) ? KEEP_MS : due;
+		int due = sooner(sessions_due(), busy_due());
+		int wait = sooner(due, listener.broker.fd < 0 ? KEEP_MS : -1);
 		int n = epoll_wait(listener.epoll, &event, 1, wait);
 
 		if (n < 0 && errno != EINTR)

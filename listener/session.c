@@ -40,6 +40,10 @@ take(void)
 	session->id = listener.next_id / SESSIONS_MOST * SESSIONS_MOST + slot;
 	session->pid = 0;
 	session->granted = false;
+	session->behind = false;
+	session->share = 0;
+	session->used_us = 0;
+	session->looked_ms = listener.now;
 	session->reason = REASON_NONE;
 	session->accepted_ms = listener.now;
 	memset(session->grant, 0, sizeof(session->grant));

@@ -40,7 +40,8 @@ E2E_TESTS = \
 	tests/e2e/test_connect.py \
 	tests/e2e/test_clients.py \
 	tests/e2e/test_processes.py \
-	tests/e2e/test_control.py
+	tests/e2e/test_control.py \
+	tests/e2e/test_busy.py
 if SERVES
 TESTS += $(E2E_TESTS)
 endif

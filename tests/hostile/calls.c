@@ -106,7 +106,7 @@ const struct forbidden forbidden[] = {
 	NEVER(setgroups, NOBODY),
 	NEVER(setsid, NOBODY),
 	NEVER(setpriority, NOBODY),
-	NEVER(sched_setscheduler, NOBODY),
+	NEVER(sched_setscheduler, LISTENER),
 	NEVER(capset, LISTENER),
 	NEVER(prlimit64, LISTENER),
 	NEVER(personality, NOBODY),

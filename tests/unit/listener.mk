@@ -7,3 +7,14 @@ tests_unit_test_listener_sessions_SOURCES = \
 tests_unit_test_listener_sessions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_listener_sessions_LDADD = \
 	listener/liblistener.a ipc/libipc.a common/libcommon.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_listener_busy
+TESTS += tests/unit/test_listener_busy
+tests_unit_test_listener_busy_SOURCES = \
+	tests/unit/test_listener_busy.c \
+	tests/unit/listener_scene.c tests/unit/listener_scene.h
+tests_unit_test_listener_busy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_listener_busy_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=sched_setscheduler -Wl,--wrap=sched_getaffinity
+tests_unit_test_listener_busy_LDADD = \
+	listener/liblistener.a ipc/libipc.a common/libcommon.a $(CMOCKA_LIBS)
