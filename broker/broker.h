@@ -34,6 +34,7 @@
 #define STREAMS_MOST  65536
 #define ACCOUNTS_MOST 32768
 #define TICK_MS       50   /* between two looks at what is due */
+#define ALIVE         100  /* ticks between two words to the service manager */
 #define SHARE         250  /* messages of a worker in a tick; what is more waits */
 #define REQUEST       10   /* of them that a request takes */
 #define RECORDS_MOST  4096 /* that the auditor has not stored yet */
@@ -193,10 +194,10 @@ uint64_t clock_ns(int clock);
  * record_new() - the next record; it leaves at the end of this turn of the loop.
  * @facts: of the session or stream, with its begin in mono_ns; or NULL.
  *
- * Returns its number. There is always room: while few places are left, the loop
- * serves nothing but the auditor.
+ * There is always room: while few places are left, the loop serves nothing but the
+ * auditor.
  */
-uint64_t record_new(enum event event, enum reason reason, const struct ipc_record *facts);
+void record_new(enum event event, enum reason reason, const struct ipc_record *facts);
 
 /**
  * record_send() - send what waits to the auditor; what it does not take now goes later.

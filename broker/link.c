@@ -69,6 +69,8 @@ links_keep(void)
 {
 	struct ipc_audit_hello hello = {{MSG_AUDIT_HELLO}, IPC_VERSION, broker.instance};
 
+	if (broker.now / TICK_MS % ALIVE == 0)
+		fds_notify("WATCHDOG=1");
 	for (enum ipc_channel i = IPC_RESOLVER; i <= IPC_AUDITOR; i++) {
 		struct peer *peer = &broker.peers[i];
 		int fd = peer->fd < 0 ? fds_connect(paths[i - IPC_RESOLVER], SOCK_SEQPACKET) : -1;

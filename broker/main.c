@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "common/confine.h"
 #include "common/fds.h"
@@ -24,14 +25,15 @@ main(int argc, char **argv)
 	/* A log on standard error may be a file. */
 	struct confinement wanted = {.file_bytes = 1 << 30, .tcp = true, .filter = &filter_broker};
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	struct stat door;
 	int listens = 0;
 
-	if (argc != 3 || chdir(argv[1]) < 0)
-		fail_start("usage: sockward-broker RUNTIME-DIR LISTENER-UID <POLICY-IMAGE");
+	if (argc != 2 || chdir(argv[1]) < 0 || stat("broker.sock", &door) < 0)
+		fail_start("usage: sockward-broker RUNTIME-DIR <POLICY-IMAGE");
 	for (enum ipc_channel i = 0; i <= IPC_AUDITOR; i++)
 		broker.peers[i] = (struct peer){-1, i, IPC_DEAD, peer_message, 0, false};
 	broker.policy.header = &policy_none;
-	broker.listener_uid = (uint32_t)strtoul(argv[2], NULL, 10);
+	broker.listener_uid = door.st_uid; /* whose the door is, may come in */
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (broker.epoll < 0 || getrandom(&broker.instance, sizeof(broker.instance), 0) < 0 ||
 	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)

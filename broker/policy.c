@@ -15,8 +15,7 @@ policy_load(void)
 	const char *why = image_open(&next, room, (size_t)pread(STDIN_FILENO, room, IMAGE_MOST, 0));
 	if (why) {
 		record_new(EVENT_POLICY, REASON_NO_POLICY, NULL);
-		(void)log_put("<3>", 0, "the policy image is refused (%s): %s", why,
-			      broker.generation ? "the old one stays" : "everything is denied");
+		(void)log_put("<3>", 0, "the image is refused, and nothing changes: %s", why);
 		return;
 	}
 	broker.policy = next;

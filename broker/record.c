@@ -10,7 +10,7 @@ record_room(void)
 	return broker.recorded - broker.stored < RECORDS_MOST - ROOM_KEPT;
 }
 
-uint64_t
+void
 record_new(enum event event, enum reason reason, const struct ipc_record *facts)
 {
 	struct ipc_record *record = &broker.records[broker.recorded % RECORDS_MOST];
@@ -28,7 +28,6 @@ record_new(enum event event, enum reason reason, const struct ipc_record *facts)
 	record->wall_ns = clock_ns(CLOCK_REALTIME);
 	record->event = (uint16_t)event;
 	record->reason = (uint16_t)reason;
-	return record->number;
 }
 
 void

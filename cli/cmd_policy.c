@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/cmd_policy.h"
+#include "cli/policy_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,18 +29,22 @@ static const char usage[] =
 	"       sockward policy explain --grant GRANT --to HOST:PORT[/PROTOCOL]\n"
 	"                               [--resolved ADDRESS] FILE\n"
 	"       sockward policy import --from wasmnet|webnetstack FILE\n"
+	"       sockward policy stage FILE -o DIRECTORY\n"
 	"\n"
 	"  check     tell what is wrong with a policy, with file, line and column\n"
 	"  compile   make the image that the broker loads\n"
 	"  explain   tell which rule decides about a destination, and why;\n"
 	"            exit status 0: allowed, 1: denied, 2: neither\n"
 	"  import    write a policy made of another program's, and tell what differs\n"
+	"  stage     write what a service manager hands to the programs: the image, the\n"
+	"            policy's text and its keys; nothing changes unless it is sound\n"
 	"\n"
 	"  --grant GRANT         the grant that asks; not needed where there is only one\n"
 	"  --to HOST:PORT        a name, 192.0.2.1 or [2001:db8::1]; /tcp, /udp or /tls\n"
 	"  --resolved ADDRESS    judge a name as if the DNS gave this address for it\n"
 	"  --from wasmnet        what FILE is: the TOML of wasmnet-server\n"
-	"  -o, --output IMAGE    a regular file, replaced only by a sound policy's; or -\n"
+	"  -o, --output IMAGE    a regular file, replaced only by a sound policy's; or -;\n"
+	"                        of stage: a directory\n"
 	"\n"
 	"FILE may be - for standard input. The format is described in sockward-policy(5).\n";
 
@@ -284,15 +289,21 @@ import(const struct options *options)
 	return status < 0 ? EXIT_BAD : EXIT_GOOD;
 }
 
+static int
+stage(const struct options *options)
+{
+	if (!options->output)
+		return usage_wrong("stage needs -o DIRECTORY", "");
+	return policy_files_stage(options->file, options->output) < 0 ? EXIT_BAD : EXIT_GOOD;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *options);
 	const char *letters; /* of the options it takes */
 } commands[] = {
-	{"check", check, ""},
-	{"compile", compile, "o"},
-	{"explain", explain, "gtr"},
-	{"import", import, "f"},
+	{"check", check, ""},    {"compile", compile, "o"}, {"explain", explain, "gtr"},
+	{"import", import, "f"}, {"stage", stage, "o"},
 };
 
 static int

@@ -3,7 +3,7 @@
 #define SOCKWARD_CLI_CMD_POLICY_H
 
 /**
- * cmd_policy() - sockward policy check | compile | explain | import.
+ * cmd_policy() - sockward policy check | compile | explain | import | stage.
  * @argv: argv[0] is "policy".
  *
  * Returns the exit status: 0 for a sound policy or an allowed destination, 1 for

@@ -5,7 +5,7 @@ cli_libcli_a_SOURCES = \
 	cli/parse.c cli/parse.h \
 	cli/suite.h cli/cmd_run.c cli/place.c cli/layers.c cli/program.c cli/supervise.c \
 	cli/reload.c cli/finish.c \
-	cli/policy_files.c cli/policy_files.h \
+	cli/policy_files.c cli/policy_files.h cli/stage.c \
 	cli/control.c cli/control.h \
 	cli/ask.h cli/cmd_control.c cli/cmd_status.c cli/cmd_sessions.c cli/cmd_reload.c \
 	cli/cmd_connect.c cli/handshake.c cli/handshake.h cli/tunnel.c cli/tunnel.h \

@@ -24,6 +24,18 @@ struct policy_files {
 int policy_files_make(const char *path, struct policy_files *files);
 
 /**
+ * policy_files_stage() - write the forms of a policy to files, for who starts the programs.
+ * @path: the policy, as for policy_files_make().
+ * @into: a directory that is there, and that nobody else may write to. It receives
+ *        image, text, keys and options (AUDITOR_OPTIONS=, for EnvironmentFile=), each
+ *        made with mode 0600 if it is not there, and written in its place if it is.
+ *
+ * Nothing changes unless the policy is sound. Errors go to standard error.
+ * Returns 0 or -1.
+ */
+int policy_files_stage(const char *path, const char *into);
+
+/**
  * policy_files_close() - close all descriptors.
  */
 void policy_files_close(struct policy_files *files);

@@ -194,8 +194,7 @@ set_environment(const struct suite *suite, enum role role, const struct handed *
 }
 
 static void
-set_arguments(const struct suite *suite, const struct program *program, char uid[16],
-	      char *argv[ARGS])
+set_arguments(const struct suite *suite, const struct program *program, char *argv[ARGS])
 {
 	const char *args[ARGS] = {files[program->role].name};
 	size_t n = 1;
@@ -210,13 +209,6 @@ set_arguments(const struct suite *suite, const struct program *program, char uid
 			args[n++] = "--trust";
 			args[n++] = suite->trust;
 		}
-	} else {
-		bool broker = program->role == ROLE_BROKER;
-
-		snprintf(uid, 16, "%u", suite->programs[broker ? ROLE_LISTENER : ROLE_BROKER].uid);
-		if (!broker)
-			args[n++] = "--broker-uid";
-		args[n++] = uid;
 	}
 	if (program->role == ROLE_AUDITOR && suite->sync)
 		args[n++] = "--sync";
@@ -233,7 +225,6 @@ become(const struct suite *suite, const struct program *program, pid_t parent)
 {
 	struct handed handed;
 	char *argv[ARGS];
-	char uid[16];
 	int exe = program->exe;
 	sigset_t none;
 
@@ -251,7 +242,7 @@ become(const struct suite *suite, const struct program *program, pid_t parent)
 		return;
 	}
 	set_environment(suite, program->role, &handed);
-	set_arguments(suite, program, uid, argv);
+	set_arguments(suite, program, argv);
 	fexecve(exe, argv, environ);
 	fail("cannot execute %s as uid %u", files[program->role].name, geteuid());
 }

@@ -35,7 +35,7 @@ _sockward()
 		drain) words='--runtime-dir --deadline' ;;
 		audit) words='show verify' ;;
 		token) words='new hash' ;;
-		policy) words='check compile explain import' ;;
+		policy) words='check compile explain import stage' ;;
 		help) words='run connect status sessions kill drain reload audit policy token' ;;
 		esac
 		if [[ $command == audit || $command == policy ]] && [[ $COMP_CWORD -gt 2 ]]; then

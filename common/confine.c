@@ -40,14 +40,16 @@ limit(__rlimit_resource_t resource, rlim_t most)
 static void
 drop_capabilities(void)
 {
-	int sets = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+	int sets = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT, none;
 
 	must(capng_get_caps_process() == 0, "read the capabilities");
 	/* Only who holds CAP_SETPCAP can empty the bounding set; no_new_privs makes it idle. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		sets = CAPNG_SELECT_ALL;
+	/* A unit that leaves none leaves no capset(2) either. */
+	none = capng_have_capabilities(sets) == CAPNG_NONE;
 	capng_clear(CAPNG_SELECT_ALL);
-	must(capng_apply((capng_select_t)sets) == 0, "drop the capabilities");
+	must(none || capng_apply((capng_select_t)sets) == 0, "drop the capabilities");
 	must(capng_get_caps_process() == 0 && capng_have_capabilities(sets) == CAPNG_NONE,
 	     "drop all capabilities");
 }
@@ -102,7 +104,6 @@ confine(const struct confinement *wanted)
 		(void)close(rules);
 	}
 	/* Said before the filter: a worker's does not let it speak. */
-	log_note("confining: no capabilities, Landlock ABI %d, filter %s", abi,
-		 wanted->filter->name);
+	log_note("confining: no capabilities, Landlock %d, filter %s", abi, wanted->filter->name);
 	must(filter_install(wanted->filter) == 0, "load the seccomp filter");
 }

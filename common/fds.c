@@ -20,8 +20,6 @@ fds_connect(const char *path, int type)
 	if (length >= sizeof(name.sun_path))
 		return -1;
 	memcpy(name.sun_path, path, length);
-	if (name.sun_path[0] == '@')
-		name.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&name, size) == 0)
 		return fd;

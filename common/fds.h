@@ -51,7 +51,7 @@ void fds_close_all_but(const int *keep, size_t n);
 void fds_notify(const char *state);
 
 /**
- * fds_connect() - connect to a socket by path; a first @ means an abstract one.
+ * fds_connect() - connect to a socket by path.
  * @type: SOCK_SEQPACKET or SOCK_DGRAM.
  *
  * Returns a non-blocking, close-on-exec descriptor, or -1 with errno. Connecting

@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +19,8 @@
 
 #define PASSED_MOST 4
 #define EVENTS_MOST 32
+#define ALIVE       "WATCHDOG=1"
+#define ALIVE_MS    5000 /* between two of these */
 
 #define container_of(pointer, type, member) \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -30,19 +34,21 @@ serve_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uid_t
-serve_uid(const char *text)
+/* Whose the door is may come in: service manager and `sockward run` give it to the broker. */
+static uid_t
+owner_of(int listening)
 {
-	unsigned long uid = 0;
-	size_t n = strspn(text, "0123456789");
+	struct {
+		struct sockaddr_un name;
+		char end; /* a path that fills the field has no NUL */
+	} door = {.end = '\0'};
+	socklen_t size = sizeof(door.name);
+	struct stat st;
 
-	if (n && n <= 10 && !text[n])
-		uid = strtoul(text, NULL, 10);
-	if (!n || n > 10 || text[n] || uid >= UINT32_MAX) {
-		errno = 0;
-		fail_start("--broker-uid needs a number");
-	}
-	return (uid_t)uid;
+	if (getsockname(listening, (struct sockaddr *)&door.name, &size) < 0 ||
+	    stat(door.name.sun_path, &st) < 0)
+		fail_start("cannot find out whose the listening socket %s is", door.name.sun_path);
+	return st.st_uid;
 }
 
 int
@@ -218,7 +224,7 @@ welcome(const struct serve *serve, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return false;
-	return peer.uid == 0 || peer.uid == geteuid() || peer.uid == serve->broker_uid;
+	return peer.uid == 0 || peer.uid == geteuid() || peer.uid == serve->comes;
 }
 
 static void
@@ -252,6 +258,15 @@ signals_ready(struct serve_watch *watch)
 		serve->ending = true;
 }
 
+/* To the service manager, now: after confine() no socket can be made. */
+static int
+manager(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	return path && getenv("WATCHDOG_USEC") ? fds_connect(path, SOCK_DGRAM) : -1;
+}
+
 void
 serve_open(struct serve *serve, int listening)
 {
@@ -259,6 +274,8 @@ serve_open(struct serve *serve, int listening)
 
 	for (size_t i = 0; i < SERVE_CLIENTS; i++)
 		serve->clients[i].watch.fd = -1;
+	serve->comes = owner_of(listening);
+	serve->manager = manager();
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	sigaddset(&end, SIGINT);
@@ -276,6 +293,21 @@ serve_open(struct serve *serve, int listening)
 		fail_start("cannot set up the event loop");
 }
 
+/* Says that it lives, and returns by when that is to be said again. */
+static int
+live(struct serve *serve, int wait)
+{
+	uint64_t now = serve_now_ms();
+
+	if (serve->manager < 0)
+		return wait;
+	if (now >= serve->alive_ms) {
+		(void)!write(serve->manager, ALIVE, strlen(ALIVE));
+		serve->alive_ms = now + ALIVE_MS;
+	}
+	return wait < 0 || wait > ALIVE_MS ? ALIVE_MS : wait;
+}
+
 void
 serve_run(struct serve *serve)
 {
@@ -283,7 +315,7 @@ serve_run(struct serve *serve)
 
 	while (!serve->ending) {
 		int wait = serve->wait_ms ? serve->wait_ms() : -1;
-		int n = epoll_wait(serve->epoll, events, EVENTS_MOST, wait);
+		int n = epoll_wait(serve->epoll, events, EVENTS_MOST, live(serve, wait));
 
 		if (n < 0 && errno != EINTR)
 			bug("epoll_wait failed");

@@ -48,7 +48,9 @@ struct serve {
 	void (*turn)(void);                           /* or NULL; after each round of events */
 	int (*wait_ms)(void); /* or NULL; until turn() is wanted, -1 for ever */
 
-	uid_t broker_uid; /* set by serve_options(); may connect, beside uid 0 and our own */
+	uid_t comes;       /* may connect, beside uid 0 and our own: the socket's owner */
+	int manager;       /* a socket to the service manager, if it wants to hear; or -1 */
+	uint64_t alive_ms; /* when it is due to hear */
 	int epoll;
 	bool ending;
 	bool held;
@@ -59,20 +61,14 @@ struct serve {
 };
 
 /**
- * serve_uid() - read the value of --broker-uid.
- * @text: a plain decimal number below 2^32 - 1.
- *
- * Ends the program when it is none.
- */
-uid_t serve_uid(const char *text);
-
-/**
  * serve_open() - take the listening socket and prepare the loop.
  * @serve: with the program's part set; kept by reference.
  * @listening: a listening SOCK_SEQPACKET socket; owned by the loop from here.
  *
- * Blocks SIGTERM and SIGINT, to be read from a descriptor. Ends the program on
- * any failure. Call it before confine(), with a single thread.
+ * Who owns the socket's file may connect. Where the service manager watches
+ * (WATCHDOG_USEC), it is told by each few seconds. Blocks SIGTERM and SIGINT, to be read
+ * from a descriptor. Ends the program on any failure. Call it before confine(), with a
+ * single thread.
  */
 void serve_open(struct serve *serve, int listening);
 

@@ -12,7 +12,8 @@
 
 #include "common/log.h"
 
-#define BATCH 64
+#define BATCH    64
+#define BEGIN_MS 3000 /* for the helpers, at the start */
 
 /* A client that vanished without a word is found out within about two minutes. */
 #define IDLE_S   60
@@ -25,10 +26,24 @@ is_room(void)
 	return listener.used < listener.hello.limits.sessions && listener.used < SESSIONS_MOST;
 }
 
+/*
+ * At the start of a suite its helpers may come a moment after the broker: the first
+ * clients wait for them, and are not refused.
+ */
+static bool
+begun(void)
+{
+	if ((listener.hello.authenticator_up && listener.hello.auditor_up) ||
+	    listener.now - listener.started >= BEGIN_MS)
+		listener.begun = true;
+	return listener.begun;
+}
+
 void
 doors_adjust(void)
 {
-	bool pause = listener.broker_state != IPC_OPEN || listener.draining || !is_room();
+	bool pause =
+		listener.broker_state != IPC_OPEN || listener.draining || !is_room() || !begun();
 
 	reserve_restore();
 	if (pause == listener.paused)

@@ -114,6 +114,9 @@ struct listener {
 	int epoll;
 	uint64_t now; /* ms */
 	uint64_t started;
+	bool begun;        /* all that a session needs was up once */
+	uint64_t alive_ms; /* when a service manager that watches hears again */
+	bool watched;
 	uint64_t retry_ms;
 	bool stopping;
 	bool draining;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -15,7 +16,8 @@
 #include "common/fds.h"
 #include "common/log.h"
 
-#define KEEP_MS 200
+#define KEEP_MS  200
+#define ALIVE_MS 5000 /* between two words to a service manager that watches */
 
 /* Where Debian has it, and others have a link to theirs. */
 #define TRUST_STORE "/etc/ssl/certs/ca-certificates.crt"
@@ -185,6 +187,7 @@ begin(void)
 		session_move(&listener.sessions[i], &listener.free);
 	}
 	listener.now = listener.started = clock_ms();
+	listener.watched = getenv("WATCHDOG_USEC") != NULL;
 	listener.paused = true;
 	/*
 	 * Ids go on from the time of day, so that two runs do not share one: sessions
@@ -207,6 +210,19 @@ sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* Returns by when it is to be said again that this lives; -1: nobody wants to hear. */
+static int
+live(void)
+{
+	if (!listener.watched)
+		return -1;
+	if (listener.now >= listener.alive_ms) {
+		fds_notify("WATCHDOG=1");
+		listener.alive_ms = listener.now + ALIVE_MS;
+	}
+	return (int)(listener.alive_ms - listener.now);
+}
+
 static void
 serve(void)
 {
@@ -214,8 +230,8 @@ serve(void)
 
 	while (!listener.stopping) {
 		int due = sooner(sessions_due(), busy_due());
-		int wait = sooner(due, listener.broker.fd < 0 ? KEEP_MS : -1);
-		int n = epoll_wait(listener.epoll, &event, 1, wait);
+		int wait = sooner(due, listener.broker.fd < 0 || !listener.begun ? KEEP_MS : -1);
+		int n = epoll_wait(listener.epoll, &event, 1, sooner(wait, live()));
 
 		if (n < 0 && errno != EINTR)
 			bug("epoll_wait failed");

@@ -31,18 +31,13 @@ become_worker(int channel, const char *mode)
 
 /*
  * fork(2), with the pidfd at the same time: there is no child that cannot be
- * watched, and so none that would have to be ended by its number.
+ * watched, and so none that would have to be ended by its number. Not by clone3(2), into
+ * whose flags no filter can look, and which RestrictNamespaces= of a unit takes away.
  */
 static long
 fork_watched(int *pidfd)
 {
-	struct clone_args args = {
-		.flags = CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
-	};
-
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
 }
 
 /* Returns the pidfd, or -1 (logged). */

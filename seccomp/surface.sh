@@ -189,7 +189,7 @@ limits() {
 		sed '/^$/q' "$build/seccomp/session.txt" | grep -q "^kill   $call " ||
 			complain "a session may call $call"
 		case $call in
-		sendmsg | clone3 | seccomp) ;;
+		sendmsg | clone | seccomp) ;;
 		*) complain "not even the template may call $call" ;;
 		esac
 	done

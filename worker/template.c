@@ -49,12 +49,7 @@ template_session(int channel, struct session *s)
 static long
 fork_session(int *pidfd)
 {
-	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pidfd,
-	};
-
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, NULL, pidfd, NULL, NULL);
 }
 
 static int

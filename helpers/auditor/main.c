@@ -42,15 +42,45 @@ wait_ms(void)
 	return trail_wait_ms(&process);
 }
 
+/* As the kernel writes it, in any case: %b of a unit has no hyphens. */
+static void
+set_boot_id(const char *text)
+{
+	static const uint8_t groups[] = {8, 4, 4, 4, 12};
+	char *out = process.trail.boot;
+	char digits[32 + 1];
+	size_t n = 0;
+
+	for (; *text && n < sizeof(digits); text++) {
+		if (strchr("0123456789abcdef", *text))
+			digits[n++] = *text;
+		else if (*text != '-')
+			n = sizeof(digits);
+	}
+	errno = 0;
+	if (n != 32)
+		fail_start("a boot id has 32 hexadecimal digits");
+	n = 0;
+	for (size_t i = 0; i < sizeof(groups); i++) {
+		memcpy(out, digits + n, groups[i]);
+		n += groups[i];
+		out += groups[i];
+		*out++ = '-';
+	}
+	out[-1] = '\0';
+}
+
 static void
 read_boot_id(void)
 {
+	char text[64] = "";
 	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, process.trail.boot, sizeof(process.trail.boot) - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (n <= 0)
 		fail_start("cannot read %s", BOOT_ID);
-	process.trail.boot[strcspn(process.trail.boot, "\n")] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	set_boot_id(text);
 	close(fd);
 }
 
@@ -59,7 +89,7 @@ usage(int status)
 {
 	(void)fprintf(status ? stderr : stdout,
 		      "usage: sockward-auditor [--file PATH] [--sync] [--journal PATH|none]\n"
-		      "                        [--broker-uid UID]\n");
+		      "                        [--boot ID]\n");
 	exit(status);
 }
 
@@ -67,12 +97,9 @@ static void
 start(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"file", required_argument, NULL, 'f'},
-		{"sync", no_argument, NULL, 's'},
-		{"journal", required_argument, NULL, 'j'},
-		{"broker-uid", required_argument, NULL, 'u'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"file", required_argument, NULL, 'f'},    {"sync", no_argument, NULL, 's'},
+		{"journal", required_argument, NULL, 'j'}, {"boot", required_argument, NULL, 'b'},
+		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 	};
 	const char *journal = JOURNAL_SOCKET;
 	const char *path = NULL;
@@ -87,8 +114,8 @@ start(int argc, char **argv)
 			process.sync = true;
 		else if (c == 'j')
 			journal = optarg;
-		else if (c == 'u')
-			process.serve.broker_uid = serve_uid(optarg);
+		else if (c == 'b')
+			set_boot_id(optarg);
 		else
 			usage(c == 'h' ? 0 : 2);
 	}
@@ -98,7 +125,8 @@ start(int argc, char **argv)
 	errno = 0;
 	if (!path == (passed < 0))
 		fail_start("one of --file and a descriptor named 'audit' is needed");
-	read_boot_id();
+	if (!process.trail.boot[0])
+		read_boot_id();
 	file_open(&process.file, path, passed);
 	file_scan(&process.file, &process.trail, &process.number, &process.sessions);
 	file_sync(&process.file);

@@ -41,11 +41,20 @@ on_message(struct serve_client *client, const union ipc_any *any)
 static noreturn void
 usage(int status)
 {
-	(void)fprintf(
-		status ? stderr : stdout,
-		"usage: sockward-authenticator [--key-dir DIR | --key-fd N] [--broker-uid UID] "
-		"<POLICY\n");
+	(void)fprintf(status ? stderr : stdout,
+		      "usage: sockward-authenticator [--key-dir DIR | --key-fd N | --keys FILE] "
+		      "[--policy FILE | <POLICY]\n");
 	exit(status);
+}
+
+static int
+file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_start("cannot read %s", path);
+	return fd;
 }
 
 static int
@@ -65,11 +74,9 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key-dir", required_argument, NULL, 'k'},
-		{"key-fd", required_argument, NULL, 'f'},
-		{"broker-uid", required_argument, NULL, 'u'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"key-dir", required_argument, NULL, 'k'}, {"key-fd", required_argument, NULL, 'f'},
+		{"keys", required_argument, NULL, 'K'},    {"policy", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 	};
 	const struct confinement wanted = {
 		.descriptors = 64,
@@ -78,6 +85,7 @@ main(int argc, char **argv)
 		.filter = &filter_authenticator,
 	};
 	struct key_places places = {-1, NULL};
+	int policy = STDIN_FILENO;
 	int listening;
 	int null;
 	int c;
@@ -87,17 +95,21 @@ main(int argc, char **argv)
 			places.dir = optarg;
 		else if (c == 'f')
 			places.passed = descriptor(optarg);
-		else if (c == 'u')
-			process.serve.broker_uid = serve_uid(optarg);
+		else if (c == 'K')
+			places.passed = file(optarg);
+		else if (c == 'p')
+			policy = file(optarg);
 		else
 			usage(c == 'h' ? 0 : 2);
 	}
 	if (optind != argc)
 		usage(2);
 	listening = serve_socket("authenticator", NULL);
-	credentials_load(&process.credentials, STDIN_FILENO, &places);
+	credentials_load(&process.credentials, policy, &places);
 	if (places.passed >= 0)
 		(void)close(places.passed);
+	if (policy != STDIN_FILENO)
+		(void)close(policy);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		fail_start("cannot let go of the policy's descriptor");

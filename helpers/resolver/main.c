@@ -52,7 +52,7 @@ take_memory(void)
 static noreturn void
 usage(int status)
 {
-	(void)fprintf(status ? stderr : stdout, "usage: sockward-resolver [--broker-uid UID]\n");
+	(void)fprintf(status ? stderr : stdout, "usage: sockward-resolver\n");
 	exit(status);
 }
 
@@ -60,14 +60,13 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"broker-uid", required_argument, NULL, 'u'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	const struct confinement wanted = {
 		.descriptors = LOOKUPS_MOST + 64,
 		.address_space = 64 << 20, /* of each lookup's process, too */
-		.file_bytes = 1 << 30, /* standard error may be a file */
+		.file_bytes = 1 << 30,     /* standard error may be a file */
 		.files = confine_read,
 		.tcp = true,
 		.filter = &filter_resolver,
@@ -76,11 +75,8 @@ main(int argc, char **argv)
 	int c;
 
 	take_memory();
-	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (c != 'u')
-			usage(c == 'h' ? 0 : 2);
-		process->serve.broker_uid = serve_uid(optarg);
-	}
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+		usage(c == 'h' ? 0 : 2);
 	if (optind != argc)
 		usage(2);
 	listening = serve_socket("resolver", NULL);

@@ -152,7 +152,8 @@ def unpack(message):
 class Helper:
     """A helper program with its socket. Descriptor 0 can be a file."""
 
-    def __init__(self, name, args=(), stdin=None, extra=(), prefix=(), environ=None):
+    def __init__(self, name, args=(), stdin=None, extra=(), prefix=(), environ=None,
+                 owner=None):
         self.name = name
         self.directory = tempfile.mkdtemp(prefix="sockward-test-")
         self.path = os.path.join(self.directory, name + ".sock")
@@ -166,6 +167,8 @@ class Helper:
         self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listening.bind(self.path)
         self.listening.listen(16)
+        if owner is not None:
+            os.chown(self.path, owner, -1)
         self.process = None
         self.channels = []
 

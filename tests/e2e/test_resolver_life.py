@@ -152,8 +152,9 @@ class Life(unittest.TestCase):
 
     @tap.needs_root
     def test_who_may_connect(self):
-        for args, served in (([], False), (["--broker-uid", "65533"], True)):
-            with self.subTest(args), wire.Helper("resolver", args) as helper:
+        """Whoever owns the socket's file, whatever its mode."""
+        for owner, served in ((65532, False), (65533, True)):
+            with self.subTest(owner), wire.Helper("resolver", owner=owner) as helper:
                 os.chmod(helper.directory, 0o755)
                 os.chmod(helper.path, 0o777)
                 reading, writing = os.pipe()

@@ -81,8 +81,8 @@ const struct forbidden forbidden[] = {
 	/* programs and processes */
 	NEVER(execve, NOBODY),
 	NEVER(execveat, LISTENER),
-	NEVER(clone, LISTENER | RESOLVER),
-	NEVER(clone3, LISTENER | TEMPLATE),
+	NEVER(clone, LISTENER | TEMPLATE | RESOLVER),
+	NEVER(clone3, NOBODY),
 	NEVER(unshare, NOBODY),
 	NEVER(setns, NOBODY),
 	NEVER(kill, NOBODY),

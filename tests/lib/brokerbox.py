@@ -126,7 +126,7 @@ class Broker:
 
         command = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh",
                    os.path.join(suite.BUILD, "broker", "sockward-broker"),
-                   self.directory, str(os.geteuid())]
+                   self.directory]
         environ = dict(os.environ, LISTEN_FDS="1", LISTEN_FDNAMES="broker")
         environ.pop("NOTIFY_SOCKET", None)
         with open(image) as stdin, open(self.stderr_path, "ab") as stderr:

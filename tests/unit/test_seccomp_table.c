@@ -170,7 +170,7 @@ a_worker_never_gets(void **state)
 		"creat",
 		"execve",
 		"execveat",
-		"clone",
+		"clone3",
 		"fork",
 		"vfork",
 		"io_uring_setup",
@@ -209,14 +209,23 @@ a_worker_never_gets(void **state)
 		assert_int_equal(session->rows[j].kind, ROW_KILL);
 }
 
-static const struct row *
-row_of(const struct table *table, const char *name)
+/* Does a table allow all that a row of another one does? */
+static bool
+covers(const struct table *table, const struct row *row)
 {
 	for (size_t i = 1; i < table->count; i++) {
-		if (strcmp(table->rows[i].name, name) == 0)
-			return &table->rows[i];
+		const struct row *ours = &table->rows[i];
+
+		if (strcmp(ours->name, row->name) != 0)
+			continue;
+		if (ours->kind == ROW_CALL)
+			return true;
+		if (ours->kind == ROW_CALL_IF && row->kind == ROW_CALL_IF &&
+		    ours->number == row->number && ours->mask == row->mask &&
+		    ours->value == row->value)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* The template is executed under the listener's filter: all that a worker may must pass it. */
@@ -232,7 +241,7 @@ a_worker_has_nothing_that_its_listener_has_not(void **state)
 
 		if (row->kind == ROW_ERRNO)
 			continue;
-		if (!row_of(listener, row->name) || row_of(listener, row->name)->kind != ROW_CALL)
+		if (!covers(listener, row))
 			fail_msg("the listener may not call %s", row->name);
 	}
 }
