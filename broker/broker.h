@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/fds.h"
 #include "common/log.h"
 #include "ipc/channel.h"
 #include "ipc/words.h"
@@ -163,9 +164,7 @@ typedef void handler(struct peer *peer, const union ipc_any *any);
  */
 int peer_open(struct peer *peer, int fd, uint32_t events);
 
-/**
- * peer_close() - close and forget; nothing happens when it is closed already.
- */
+/** peer_close() - close and forget; nothing happens when it is closed already. */
 void peer_close(struct peer *peer);
 
 /**
@@ -178,8 +177,7 @@ void peer_close(struct peer *peer);
 void peer_message(struct peer *peer);
 
 /**
- * loop_run() - serve until SIGTERM, then until all records are stored or two
- * seconds have passed.
+ * loop_run() - serve until SIGTERM, then until all records are stored, or two seconds.
  */
 void loop_run(void);
 
@@ -199,9 +197,7 @@ uint64_t clock_ns(int clock);
  */
 void record_new(enum event event, enum reason reason, const struct ipc_record *facts);
 
-/**
- * record_send() - send what waits to the auditor; what it does not take now goes later.
- */
+/** record_send() - send what waits to the auditor; what it does not take now goes later. */
 void record_send(void);
 
 /**
@@ -337,6 +333,9 @@ struct stream *stream_find(struct session *session, uint32_t id, enum stream_sta
  * stream_due() - what was @due is due.
  */
 void stream_due(struct stream *stream);
+
+/** stream_look_up() - have its name looked up, or again. Returns why not, or NONE. */
+enum reason stream_look_up(struct stream *stream);
 
 /**
  * open_stored() - `granted` is stored: OPENED, with the connected socket.

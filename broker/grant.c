@@ -76,7 +76,7 @@ grant_auth(struct peer *peer, const union ipc_any *any)
 	memcpy(facts->origin, verify.auth.origin, IPC_ORIGIN);
 	if (!broker.generation)
 		refuse(session, REASON_NO_POLICY);
-	else if (broker.peers[IPC_AUDITOR].state != IPC_OPEN)
+	else if (broker.peers[IPC_AUDITOR].fd < 0)
 		refuse(session, REASON_AUDITOR_LOST);
 	else if (ipc_post(broker.peers[IPC_AUTHENTICATOR].fd, &verify, sizeof(verify)) < 0)
 		refuse(session, REASON_AUTHENTICATOR_LOST);
@@ -91,16 +91,15 @@ grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 {
 	const struct ipc_verdict *said = &any->VERDICT_body;
 	struct session *session = session_find(said->session);
-	uint64_t lifetime;
+	uint32_t i = policy_grant(&broker.policy, said->grant);
 	const struct image_grant *grant;
-	uint32_t i;
+	uint64_t lifetime;
 
 	broker.verifying -= broker.verifying > 0;
 	if (!session || session->peer.state != IPC_ASKED || session->account)
 		return;
 	memcpy(session->record.grant, said->grant, IPC_GRANT);
 	memcpy(session->record.subject, said->subject, IPC_SUBJECT);
-	i = policy_grant(&broker.policy, said->grant);
 	if (said->reason || i == IMAGE_NONE) {
 		refuse(session, said->reason ? said->reason : REASON_TOKEN_WRONG);
 		return;

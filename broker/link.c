@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "broker/broker.h"
 
-#include "common/fds.h"
-
 static const char *const paths[] = {"resolver.sock", "authenticator.sock", "auditor.sock"};
 
 bool
@@ -38,8 +36,7 @@ peer_gone(struct peer *peer, enum reason reason)
 	}
 	peer_close(peer);
 	peer->state = IPC_DEAD;
-	if (peer->channel == IPC_AUTHENTICATOR)
-		broker.verifying = 0;
+	broker.verifying = 0; /* if it was the authenticator; else a few more are under way */
 	log_note("channel %d is lost; the sessions live on", peer->channel);
 	listener_greet();
 }
@@ -69,8 +66,6 @@ links_keep(void)
 {
 	struct ipc_audit_hello hello = {{MSG_AUDIT_HELLO}, IPC_VERSION, broker.instance};
 
-	if (broker.now / TICK_MS % ALIVE == 0)
-		fds_notify("WATCHDOG=1");
 	for (enum ipc_channel i = IPC_RESOLVER; i <= IPC_AUDITOR; i++) {
 		struct peer *peer = &broker.peers[i];
 		int fd = peer->fd < 0 ? fds_connect(paths[i - IPC_RESOLVER], SOCK_SEQPACKET) : -1;
@@ -82,5 +77,9 @@ links_keep(void)
 		    ipc_post(fd, &hello, sizeof(hello)) < 0)
 			peer_gone(peer, REASON_RESOURCES);
 		listener_greet();
+		/* What the one before was asked, it may not have answered. */
+		for (uint32_t n = 0; i == IPC_RESOLVER && n < broker.streams_used; n++)
+			if (broker.streams[n].session && broker.streams[n].state == STREAM_LOOKUP)
+				(void)stream_look_up(&broker.streams[n]);
 	}
 }

@@ -60,6 +60,7 @@ must_wait(struct peer *peer)
 {
 	if (peer->channel != IPC_SESSION)
 		return false;
+	links_keep(); /* a helper that comes back at once was not away */
 	peer->waits = ++peer->messages > SHARE ||
 		      (peer->messages && peer->state == IPC_NEW && broker.verifying >= VERIFY);
 	if (peer->waits)
@@ -94,6 +95,8 @@ peer_message(struct peer *peer)
 static void
 sweep(uint64_t now)
 {
+	if (broker.now / TICK_MS % ALIVE == 0)
+		fds_notify("WATCHDOG=1");
 	links_keep();
 	for (uint32_t i = 0; i < broker.sessions_used && record_room(); i++) {
 		struct session *session = &broker.sessions[i];

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "common/confine.h"
-#include "common/fds.h"
 
 /* All zero: what is not used yet takes no memory, and no room in the file. */
 struct broker broker;

@@ -107,7 +107,7 @@ limits(const struct session *session)
 
 	if (session->peer.state != IPC_OPEN || !grant)
 		return REASON_DRAINING;
-	if (broker.peers[IPC_AUDITOR].state != IPC_OPEN)
+	if (broker.peers[IPC_AUDITOR].fd < 0)
 		return REASON_AUDITOR_LOST;
 	account_now(account);
 	if (session->busy > grant->terms.channels)
@@ -220,8 +220,8 @@ stream_new(struct session *session, uint32_t tag, uint8_t protocol)
 	return stream;
 }
 
-static enum reason
-look_up(struct stream *stream)
+enum reason
+stream_look_up(struct stream *stream)
 {
 	const struct ipc_record *record = &stream->record;
 	struct ipc_lookup lookup = {{MSG_LOOKUP}, record->stream, record->session, "", ""};
@@ -267,7 +267,7 @@ grant_open(struct peer *peer, const union ipc_any *any)
 	if (!reason && !stream->by_name)
 		choose(stream);
 	else if (!reason)
-		reason = look_up(stream);
+		reason = stream_look_up(stream);
 	if (reason)
 		stream_refuse(stream, reason);
 }

@@ -33,8 +33,7 @@ fds_notify(const char *state)
 	const char *path = getenv("NOTIFY_SOCKET");
 	int fd = path ? fds_connect(path, SOCK_DGRAM) : -1;
 
-	if (fd < 0)
-		return;
+	/* Where there is nobody to tell, -1 is no descriptor to either. */
 	(void)send(fd, state, strlen(state), MSG_NOSIGNAL);
 	close(fd);
 }

@@ -114,6 +114,7 @@ struct listener {
 	int epoll;
 	uint64_t now; /* ms */
 	uint64_t started;
+	uint64_t stop_ms;  /* stopping: no longer than until then */
 	bool begun;        /* all that a session needs was up once */
 	uint64_t alive_ms; /* when a service manager that watches hears again */
 	bool watched;
@@ -258,6 +259,11 @@ int spawn_worker(struct session *session, int channel);
  * spawn_renew() - execute a new template; the present one delivers what it owes.
  */
 void spawn_renew(void);
+
+/**
+ * spawn_owed() - is there a session whose worker was asked for and has not come?
+ */
+bool spawn_owed(void);
 
 /**
  * spawn_suspect() - a worker crashed: the layout of the present template may be known.

@@ -17,6 +17,7 @@
 #include "common/log.h"
 
 #define KEEP_MS  200
+#define STOP_MS  1000 /* at the end, for those that were accepted to get their workers */
 #define ALIVE_MS 5000 /* between two words to a service manager that watches */
 
 /* Where Debian has it, and others have a link to theirs. */
@@ -75,8 +76,10 @@ signals_ready(struct source *source)
 {
 	struct signalfd_siginfo info;
 
-	if (read(source->fd, &info, sizeof(info)) == sizeof(info))
-		listener.stopping = true;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info) || listener.stopping)
+		return;
+	listener.stopping = true;
+	listener.stop_ms = listener.now + STOP_MS;
 }
 
 static void
@@ -228,9 +231,10 @@ serve(void)
 {
 	struct epoll_event event;
 
-	while (!listener.stopping) {
+	while (!listener.stopping || (spawn_owed() && listener.now < listener.stop_ms)) {
+		bool soon = listener.broker.fd < 0 || !listener.begun || listener.stopping;
 		int due = sooner(sessions_due(), busy_due());
-		int wait = sooner(due, listener.broker.fd < 0 || !listener.begun ? KEEP_MS : -1);
+		int wait = sooner(due, soon ? KEEP_MS : -1);
 		int n = epoll_wait(listener.epoll, &event, 1, sooner(wait, live()));
 
 		if (n < 0 && errno != EINTR)

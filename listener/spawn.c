@@ -170,6 +170,13 @@ spawn_renew(void)
 		template_close(old);
 }
 
+bool
+spawn_owed(void)
+{
+	return !TAILQ_EMPTY(&listener.templates[0].asked) ||
+	       !TAILQ_EMPTY(&listener.templates[1].asked);
+}
+
 void
 spawn_suspect(void)
 {
