@@ -72,6 +72,7 @@ grant_auth(struct peer *peer, const union ipc_any *any)
 	session_state(session, IPC_ASKED);
 	facts->dialect = verify.auth.dialect;
 	facts->has_origin = verify.auth.has_origin ? 1 : 0;
+	facts->told = facts->client.proxy ? verify.auth.told : facts->told;
 	memcpy(facts->host, verify.auth.host, IPC_HOST);
 	memcpy(facts->origin, verify.auth.origin, IPC_ORIGIN);
 	if (!broker.generation)

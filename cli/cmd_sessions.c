@@ -65,14 +65,16 @@ static void
 print_row(const struct ipc_ctl_session *session)
 {
 	char client[ADDRESS_TEXT];
+	char whose[ADDRESS_TEXT + 8];
 	char age[24];
 
 	client_text(&session->client, client);
+	snprintf(whose, sizeof(whose), "%s%s", client, session->client.proxy ? " (proxy)" : "");
 	age_text(session->age_ms, age);
 	printf("%20" PRIu64 " %8s %-9s %8u  %-22s %s%s%s\n", session->session, age,
 	       session->behind && session->state == IPC_OPEN ? "behind"
 							     : state_word(session->state),
-	       session->pid, client, session->grant[0] ? session->grant : "-",
+	       session->pid, whose, session->grant[0] ? session->grant : "-",
 	       session->subject[0] ? " " : "", session->subject);
 }
 
@@ -101,6 +103,7 @@ add_json(struct json_object *list, const struct ipc_ctl_session *session)
 	json_object_object_add(object, "behind", json_object_new_boolean(session->behind));
 	add(object, "worker", session->pid);
 	add_text(object, "client", client);
+	json_object_object_add(object, "proxy", json_object_new_boolean(session->client.proxy));
 	add_text(object, "grant", session->grant);
 	add_text(object, "subject", session->subject);
 	json_object_array_add(list, object);

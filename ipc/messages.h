@@ -18,6 +18,8 @@
 
 #include <stdint.h>
 
+#include "ipc/limits.h"
+
 #define IPC_VERSION 1U
 
 #define IPC_HOST      256 /* a name of at most 253 bytes, or a literal, with its NUL */
@@ -74,7 +76,7 @@ enum ipc_state {
 	ROW(SESSION_GRANTED, struct ipc_session_note,  LISTENER,      TELL, 0,  LIVE)      \
 	ROW(SESSION_KILL,    struct ipc_session_note,  LISTENER,      TELL, 0,  LIVE)      \
                                                                                            \
-	ROW(CLIENT,          struct ipc_plain,         SESSION,       TELL, 1,  NEW)       \
+	ROW(CLIENT,          struct ipc_client,        SESSION,       TELL, 1,  NEW)       \
 	ROW(AUTH,            struct ipc_auth,          SESSION,       ASK,  0,  NEW)       \
 	ROW(OPEN,            struct ipc_open,          SESSION,       ASK,  0,  LIVE)      \
 	ROW(END,             struct ipc_end,           SESSION,       ASK,  0,  LIVE)      \
@@ -133,21 +135,13 @@ struct ipc_spawned {
 /* An address with its port; family is 4 or 6, 0 for none; IPv4 is in ip[0..3]. */
 struct ipc_addr {
 	uint8_t family;
-	uint8_t pad;
+	uint8_t proxy; /* of a session's client: 1 when it is a proxy that the policy lists; else 0
+			*/
 	uint16_t port; /* host byte order */
 	uint8_t ip[16];
 };
 
 /* --- listener and broker ---------------------------------------------------- */
-
-/* Of the policy in force; part of its image too. */
-struct ipc_limits {
-	uint64_t fingerprint;         /* first 8 bytes of the SHA-256 of the policy's text */
-	uint32_t sessions;            /* most at once in this instance */
-	uint32_t sessions_per_source; /* most from one IPv4 address or IPv6 /64 */
-	uint32_t handshake_ms;        /* from accept to SESSION_GRANTED */
-	uint32_t pad;
-};
 
 /* What a worker is told of its grant, and keeps to. Part of the policy's image too. */
 struct ipc_terms {
@@ -221,6 +215,13 @@ struct ipc_drain {
 
 /* --- worker and broker ------------------------------------------------------ */
 
+/* The descriptor is the client's socket. */
+struct ipc_client {
+	struct ipc_head head;
+	uint8_t proxy; /* 1: a listed proxy, so a PROXY header comes first */
+	uint8_t pad[3];
+};
+
 /* What the client's handshake said. Claims of the worker, all of it. */
 struct ipc_auth {
 	struct ipc_head head;
@@ -228,6 +229,8 @@ struct ipc_auth {
 	uint8_t has_origin;
 	uint8_t has_token;
 	uint8_t pad;
+	struct ipc_addr told; /* by a PROXY header: the client's address; or family 0 */
+	uint32_t pad2;
 	char host[IPC_HOST];     /* Host header, lower case */
 	char origin[IPC_ORIGIN]; /* Origin header, scheme and host lower case */
 	char token[IPC_TOKEN];
@@ -276,6 +279,8 @@ struct ipc_counts {
 	uint64_t claimed_messages_out;
 	uint64_t claimed_bytes_in;
 	uint64_t claimed_bytes_out;
+	struct ipc_addr told; /* as in AUTH, which not every session comes to */
+	uint32_t pad;
 };
 
 struct ipc_granted {

@@ -20,6 +20,7 @@ struct ipc_record {
 	uint16_t event;
 	uint16_t reason;
 	struct ipc_addr client; /* the session's peer, from accept */
+	struct ipc_addr told;   /* AUTH's, where the peer is a listed proxy */
 	char grant[IPC_GRANT];
 	char subject[IPC_SUBJECT];
 	uint8_t dialect;
@@ -35,6 +36,7 @@ struct ipc_record {
 	uint32_t duration_ms;  /* of the stream or session */
 	uint32_t rtt_us;
 	uint32_t retransmits;
+	uint32_t pad3;
 	uint64_t bytes_up; /* kernel counts: to the far end, and from it */
 	uint64_t bytes_down;
 	struct ipc_end claims;      /* by END of a stream */

@@ -131,6 +131,8 @@ worker_exit_word(int status)
 		return "drained";
 	case WORKER_NO_MEMORY:
 		return "no-memory";
+	case WORKER_PROXY_VIOLATION:
+		return "proxy-violation";
 	default:
 		return "unknown";
 	}

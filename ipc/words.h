@@ -78,6 +78,7 @@ enum worker_exit {
 	WORKER_BROKER_LOST,        /* the broker is gone: fail closed */
 	WORKER_DRAINED,            /* told to end */
 	WORKER_NO_MEMORY,          /* an allocation failed */
+	WORKER_PROXY_VIOLATION,    /* a listed proxy sent no right PROXY header */
 };
 
 /**

@@ -68,6 +68,30 @@ key_of(const struct ipc_addr *client)
 	return (key ^ listener.source_salt) | 1ULL << (client->family == 6 ? 63 : 62);
 }
 
+static bool
+in_range(const struct ipc_range *range, const struct ipc_addr *client)
+{
+	unsigned int whole = range->bits / 8, rest = range->bits % 8;
+
+	if (range->family == IPC_RANGE_UNIX)
+		return client->family == 0;
+	if (!range->family || range->family != client->family ||
+	    range->bits > (range->family == 4 ? 32 : 128))
+		return false;
+	return memcmp(range->ip, client->ip, whole) == 0 &&
+	       (!rest || (range->ip[whole] ^ client->ip[whole]) >> (8 - rest) == 0);
+}
+
+bool
+is_listed_proxy(const struct ipc_addr *client)
+{
+	for (size_t i = 0; i < IPC_PROXIES; i++) {
+		if (in_range(&listener.hello.limits.proxies[i], client))
+			return true;
+	}
+	return false;
+}
+
 /* Open addressing; the table is never full, as there are fewer sessions than places. */
 static struct count_of_source *
 place_of(uint64_t key)
@@ -104,18 +128,23 @@ source_leave(const struct ipc_addr *client)
 {
 	struct count_of_source *place = place_of(key_of(client));
 
+	if (client->proxy)
+		return;
 	if (!place->key)
 		bug("a source was counted down too often");
 	if (--place->sessions == 0)
 		give_up(place);
 }
 
+/* A proxy's address says nothing about whose the session is: it is not counted. */
 static bool
 source_join(const struct ipc_addr *client)
 {
 	uint64_t key = key_of(client);
 	struct count_of_source *place = place_of(key);
 
+	if (client->proxy)
+		return true;
 	if (place->key && place->sessions >= listener.hello.limits.sessions_per_source)
 		return false;
 	if (!place->key)
@@ -203,6 +232,7 @@ door_ready(struct source *door)
 		if (fd < 0)
 			return;
 		client = address_of(&from);
+		client.proxy = is_listed_proxy(&client);
 		if (source_join(&client)) {
 			set_options(fd);
 			session_begin(fd, &client);

@@ -195,7 +195,13 @@ void door_ready(struct source *door);
 void reserve_restore(void);
 
 /**
- * source_leave() - one session less of this address.
+ * is_listed_proxy() - does the policy in force list this peer as a front proxy?
+ * @client: family 0: it came by a Unix socket.
+ */
+bool is_listed_proxy(const struct ipc_addr *client);
+
+/**
+ * source_leave() - one session less of this address; of a listed proxy none was counted.
  */
 void source_leave(const struct ipc_addr *client);
 
@@ -203,6 +209,7 @@ void source_leave(const struct ipc_addr *client);
 
 /**
  * session_begin() - a client was accepted. @client: taken over.
+ * @from: who it is; as a listed proxy, which is so for as long as the session is.
  *
  * Without descriptors or processes left, the client is closed and the loss counted.
  */

@@ -99,7 +99,7 @@ session_failed(struct session *session)
 void
 session_begin(int client, const struct ipc_addr *from)
 {
-	struct ipc_plain hand = {{MSG_CLIENT}};
+	struct ipc_client hand = {.head = {MSG_CLIENT}, .proxy = from->proxy};
 	struct ipc_session_open open = {.head = {MSG_SESSION_OPEN}, .client = *from};
 	struct session *session = take();
 	int pair[2] = {-1, -1};

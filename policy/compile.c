@@ -98,8 +98,14 @@ build(struct image_header *header, size_t size, const struct policy_source *sour
 	header->magic = IMAGE_MAGIC;
 	header->version = IMAGE_VERSION;
 	header->size = (uint32_t)size;
-	header->limits = (struct ipc_limits){source->fingerprint, source->sessions,
-					     source->sessions_per_source, source->handshake_ms, 0};
+	header->limits = (struct ipc_limits){source->fingerprint,
+					     source->sessions,
+					     source->sessions_per_source,
+					     source->handshake_ms,
+					     0,
+					     {{0}}};
+	memcpy(header->limits.proxies, source->proxies,
+	       source->n_proxies * sizeof(source->proxies[0]));
 	header->grants = (uint32_t)source->n_grants;
 	header->audit_sync = source->audit_sync;
 	for (size_t i = 0; i < source->n_grants; i++) {

@@ -16,7 +16,7 @@
 #include "ipc/messages.h"
 
 #define IMAGE_MAGIC    0x79636c6f50776b53ULL /* "SkwPolcy", and the byte order */
-#define IMAGE_VERSION  4U
+#define IMAGE_VERSION  5U
 #define IMAGE_MOST     (24U << 20) /* bytes of an image at most */
 #define IMAGE_CHANNELS 984         /* of one session at most: a worker has 1,000 slots for them */
 #define IMAGE_NONE     0xffffffffU

@@ -20,7 +20,7 @@ POLICY_SOURCES = \
 	policy/json-string.c policy/json-utf8.c \
 	policy/text.c policy/text.h \
 	policy/read.c policy/read.h policy/reading.h \
-	policy/read-hosts.c policy/read-limits.c \
+	policy/read-hosts.c policy/read-limits.c policy/read-proxies.c \
 	policy/read-grant.c policy/read-auth.c policy/read-rules.c policy/read-listen.c \
 	policy/lint.c \
 	policy/compile.c policy/compile.h \

@@ -128,6 +128,7 @@ read_policy(struct reading *reading, const struct json *json)
 		 "list the names that clients reach this server by, as [\"gw.example.com\"]",
 		 read_hosts},
 		{"dialects", "list what is spoken here, as [\"raw\", \"netproxy\"]", read_dialects},
+		{"proxies", NULL, read_proxies},
 		{"limits", NULL, read_instance_limits},
 		{"audit", NULL, read_audit},
 		{"grants", "without grants nobody may do anything; write {} to say so",

@@ -112,6 +112,8 @@ struct policy_source {
 	uint32_t sessions;
 	uint32_t sessions_per_source;
 	uint32_t handshake_ms;
+	struct ipc_range proxies[IPC_PROXIES]; /* no two of them have an address in common */
+	size_t n_proxies;
 	bool audit_sync;
 };
 

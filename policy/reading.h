@@ -62,6 +62,9 @@ void read_grant_limits(struct reading *reading, const struct json *json, void *i
 void limits_default_instance(struct policy_source *source);
 void limits_default_grant(struct source_grant *grant);
 
+/* read-proxies.c; @into is the policy_source */
+void read_proxies(struct reading *reading, const struct json *json, void *into);
+
 /* read-hosts.c; @into is the policy_source, or the source_grant */
 void read_hosts(struct reading *reading, const struct json *json, void *into);
 void read_dialects(struct reading *reading, const struct json *json, void *into);

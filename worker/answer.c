@@ -26,7 +26,7 @@ answer_refused(struct session *s)
 
 /* The first message: the client's socket. */
 static void
-client(struct session *s, int fd)
+client(struct session *s, const struct ipc_client *message, int fd)
 {
 	struct ws_reader reader = s->ws.reader;
 
@@ -36,6 +36,7 @@ client(struct session *s, int fd)
 		return;
 	}
 	s->client = fd;
+	s->proxied = message->proxy;
 	ws_start(&s->ws, fd, &reader);
 	s->ws.now_ms = s->now_ms;
 }
@@ -230,7 +231,7 @@ dispatch(struct session *s, const union ipc_any *any, int fd)
 {
 	switch (any->head.type) {
 	case MSG_CLIENT:
-		client(s, fd);
+		client(s, &any->CLIENT_body, fd);
 		break;
 	case MSG_GRANTED:
 		granted(s, &any->GRANTED_body);

@@ -154,6 +154,7 @@ ask_counts(struct session *s)
 		.claimed_messages_out = ws->messages_out,
 		.claimed_bytes_in = ws->bytes_in,
 		.claimed_bytes_out = ws->bytes_out,
+		.told = s->told,
 	};
 
 	(void)ipc_post(s->channel, &counts, sizeof(counts));

@@ -9,9 +9,11 @@
 #include "worker/accept.h"
 #include "worker/answer.h"
 #include "worker/ask.h"
+#include "worker/proxy.h"
 #include "worker/session.h"
 #include "worker/token.h"
 
+_Static_assert(PROXY_MOST <= WS_INPUT, "a PROXY header fits the input");
 _Static_assert(HTTP_HEAD_MOST <= WS_INPUT, "a head and what follows it fit the input");
 _Static_assert(HTTP_HOST_MOST < IPC_HOST && HTTP_HOST_MOST < IPC_ORIGIN, "fields fit AUTH");
 
@@ -40,6 +42,7 @@ fill_auth(const struct session *s, struct ipc_auth *auth)
 	enum token_result token;
 
 	*auth = (struct ipc_auth){.head = {MSG_AUTH}};
+	auth->told = s->told;
 	auth->dialect = (uint8_t)s->dialect->number;
 	auth->has_origin = origin != NULL;
 	http_copy_lower(s->head_bytes, http_find(&s->head, HTTP_HOST), auth->host);
@@ -172,22 +175,38 @@ lost(struct session *s)
 	s->ws.state = WS_OVER;
 }
 
-void
-handshake_read(struct session *s)
+/*
+ * The header that a listed proxy must send first. Returns whether HTTP may be read: what
+ * is behind it then is at the buffer's beginning.
+ */
+static bool
+take_proxy_header(struct session *s)
 {
-	ssize_t n = read(s->client, s->head_bytes + s->head_length,
-			 sizeof(s->head_bytes) - s->head_length);
-	enum http_result parsed;
+	struct proxy_header header;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
+	if (!s->proxied)
+		return true;
+	switch (proxy_parse(s->head_bytes, s->head_length, &header)) {
+	case PROXY_DONE:
+		s->proxied = false;
+		s->told = header.told;
+		s->head_length -= header.length;
+		memmove(s->head_bytes, s->head_bytes + header.length, s->head_length);
+		return s->head_length > 0;
+	case PROXY_REFUSE:
+		session_exit(s, WORKER_PROXY_VIOLATION);
 		lost(s);
-		return;
+		return false;
+	default:
+		return false;
 	}
-	s->head_length += (size_t)n;
-	s->ws.bytes_in += (uint64_t)n;
-	parsed = http_parse(&s->head, s->head_bytes, s->head_length);
+}
+
+static void
+take_head(struct session *s)
+{
+	enum http_result parsed = http_parse(&s->head, s->head_bytes, s->head_length);
+
 	switch (parsed) {
 	case HTTP_DONE:
 		route(s);
@@ -201,4 +220,22 @@ handshake_read(struct session *s)
 	/* It may have held a token; what came behind the head was copied. */
 	if (parsed != HTTP_MORE)
 		explicit_bzero(s->head_bytes, s->head_length);
+}
+
+void
+handshake_read(struct session *s)
+{
+	ssize_t n = read(s->client, s->head_bytes + s->head_length,
+			 sizeof(s->head_bytes) - s->head_length);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		lost(s);
+		return;
+	}
+	s->head_length += (size_t)n;
+	s->ws.bytes_in += (uint64_t)n;
+	if (take_proxy_header(s))
+		take_head(s);
 }

@@ -1,4 +1,5 @@
 PARSE_SOURCES = \
+	worker/proxy.c worker/proxy.h \
 	worker/http.c worker/http.h \
 	worker/upgrade.c \
 	worker/accept.c worker/accept.h \

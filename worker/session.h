@@ -4,7 +4,7 @@
  * that the broker granted, and the dialect between them. One loop over epoll,
  * level-triggered; nothing waits anywhere else.
  *
- *   the head is read (handshake.c) -> AUTH is sent -> GRANTED: messages flow
+ *   a listed proxy's header is read (proxy.c) -> the head is read (handshake.c) -> AUTH is sent -> GRANTED: messages flow
  *   (the dialect) -> the WebSocket ends (ws.c) -> the streams are flushed and
  *   ended (stream.c) -> COUNTS, exit status
  *
@@ -43,6 +43,9 @@ struct session {
 	uint64_t give_up_ms;      /* of a drain; 0: none */
 	struct ipc_refused early; /* a refusal that came before the upgrade */
 	bool refused_early;
+
+	bool proxied;         /* the client is a listed proxy, whose header comes first */
+	struct ipc_addr told; /* by that header: who the client is; family 0: not told */
 
 	struct http_head head;
 	char head_bytes[WS_INPUT];

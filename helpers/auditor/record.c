@@ -196,6 +196,18 @@ put_session_end(struct writer *writer, const struct ipc_record *record)
 	put_some(writer, "max_rss_kib", record->end.max_rss_kib);
 }
 
+/*
+ * Behind a listed proxy: who the client is, as that proxy told the worker, and the worker
+ * us. What else a worker says there is ignored.
+ */
+static void
+put_told(struct writer *writer, const struct ipc_record *record)
+{
+	if (record->client.proxy)
+		put_address(writer, "claimed_client",
+			    record->told.family ? &record->told : &record->counts.told);
+}
+
 /* In which session, by which policy, and who. */
 static void
 put_whose(struct writer *writer, const struct ipc_record *record)
@@ -204,6 +216,7 @@ put_whose(struct writer *writer, const struct ipc_record *record)
 	if (record->policy)
 		writer_hex(writer, "policy", record->policy);
 	put_address(writer, "client", &record->client);
+	put_told(writer, record);
 	put_text(writer, "grant", record->grant, sizeof(record->grant));
 	put_text(writer, "subject", record->subject, sizeof(record->subject));
 }

@@ -22,7 +22,7 @@ ADDR = "=BBH16s"
 HEAD = {
     "LOOKUP": "=IIQ64s256s",
     "ADDRESSES": "=IIQIII" + 8 * ADDR[1:] + "I",
-    "VERIFY": "=IIQ" + "IBBBB256s256s4096s",
+    "VERIFY": "=IIQ" + "IBBBB" + ADDR[1:] + "I256s256s4096s",
     "VERDICT": "=IIQQ64s128s",
     "AUDIT_HELLO": "=IIQ",
     "AUDIT_READY": "=IIQ",
@@ -31,17 +31,17 @@ HEAD = {
 # Name, format and default of each member of struct ipc_record, in order.
 RECORD = [
     ("generation", "I"), ("number", "Q"), ("policy", "Q"), ("session", "Q"), ("mono_ns", "Q"),
-    ("wall_ns", "Q"), ("event", "H"), ("reason", "H"), ("client", "A"), ("grant", "64s"),
+    ("wall_ns", "Q"), ("event", "H"), ("reason", "H"), ("client", "A"), ("told", "A"), ("grant", "64s"),
     ("subject", "128s"), ("dialect", "B"), ("pad", "3s"), ("stream", "I"), ("protocol", "B"),
     ("has_origin", "B"), ("addresses", "B"), ("pad2", "B"), ("peer", "A"), ("local", "A"),
-    ("duration_ms", "I"), ("rtt_us", "I"), ("retransmits", "I"), ("bytes_up", "Q"),
+    ("duration_ms", "I"), ("rtt_us", "I"), ("retransmits", "I"), ("pad3", "I"), ("bytes_up", "Q"),
     ("bytes_down", "Q"), ("claims_type", "I"), ("claims_stream", "I"), ("claims_reason", "I"),
     ("claimed_dropped", "I"), ("claimed_up", "Q"), ("claimed_down", "Q"),
     ("claimed_datagrams_up", "Q"), ("claimed_datagrams_down", "Q"), ("counts_type", "I"), ("claimed_close", "H"), ("claimed_http", "H"),
     ("claimed_messages_in", "Q"), ("claimed_messages_out", "Q"), ("claimed_bytes_in", "Q"),
-    ("claimed_bytes_out", "Q"), ("end_type", "I"), ("end_reason", "I"), ("end_session", "Q"),
+    ("claimed_bytes_out", "Q"), ("counts_told", "A"), ("counts_pad", "I"), ("end_type", "I"), ("end_reason", "I"), ("end_session", "Q"),
     ("exit_code", "i"), ("signal", "i"), ("cpu_us", "Q"), ("max_rss_kib", "Q"),
-    ("streams", "I"), ("host", "256s"), ("origin", "256s"), ("rule", "128s"), ("pad3", "I"),
+    ("streams", "I"), ("host", "256s"), ("origin", "256s"), ("rule", "128s"), ("pad4", "I"),
 ]
 EVENTS = ["", "start", "stop", "policy", "session-open", "authenticated", "granted", "refused",
           "stream-end", "session-end", "resolved"]
@@ -99,7 +99,7 @@ def verify(session=1, host="gw.test", dialect=1, origin=None, token=None):
     def raw(text):
         return text if isinstance(text, bytes) else (text or "").encode()
     return struct.pack(HEAD["VERIFY"], number_of("VERIFY"), 0, session, number_of("AUTH"),
-                       dialect, origin is not None, token is not None, 0, raw(host),
+                       dialect, origin is not None, token is not None, 0, 0, 0, 0, b"", 0, raw(host),
                        raw(origin), raw(token))
 
 

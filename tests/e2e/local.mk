@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_worker_streams.py \
 	tests/e2e/test_connect_client.py \
 	tests/e2e/test_http.py \
+	tests/e2e/test_proxy.py \
 	tests/e2e/test_frames.py \
 	tests/e2e/test_raw.py \
 	tests/e2e/test_forms.py \

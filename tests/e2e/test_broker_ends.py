@@ -82,7 +82,7 @@ class Ends(unittest.TestCase):
             self.assertEqual(b.killed[session], "policy-changed")
 
     def test_last_words_of_a_session_that_no_one_verified(self):
-        counts = struct.pack("=IHHQQQQ", number_of("COUNTS"), 1000, 400, 7, 7, 7, 7)
+        counts = struct.pack("=IHHQQQQ24x", number_of("COUNTS"), 1000, 400, 7, 7, 7, 7)
         with brokerbox.Broker(policy()) as b:
             asked = []
             b.take_verify = asked.append
@@ -94,6 +94,24 @@ class Ends(unittest.TestCase):
             b.finish(session)
             end = b.of(session, "session-end")[0]
             self.assertEqual((end["claimed_http"], end["claimed_bytes_in"]), (400, 7))
+
+    def test_10_who_a_client_is_told_to_be(self):
+        """Only what the listener found to be a listed proxy tells; nothing goes by it."""
+        told = ("203.0.113.9", 40001)
+        with brokerbox.Broker(policy()) as b:
+            for proxy in (True, False):
+                session = b.new_session("192.0.2.10", proxy=proxy)
+                b.ends[session].send(brokerbox.auth(told=told))
+                b.pump(until=lambda s=session: s in b.granted)
+                self.assertEqual(receive_fd(b.ends[session])[1], [])
+                os.close(self.open_stream(b, session, self.port))
+                b.finish(session)
+                records = b.of(session)
+                self.assertEqual([r["event"] for r in records], [
+                    "session-open", "authenticated", "granted", "stream-end", "session-end"])
+                self.assertEqual(records[0]["told"][0], 0)
+                for record in records[1:]:
+                    self.assertEqual(record["told"][:2], (4, told[1]) if proxy else (0, 0))
 
     def test_236_the_brokers_end_is_the_end_of_its_sessions_on_record(self):
         with brokerbox.Broker(policy()) as b:

@@ -220,12 +220,12 @@ class HostileBroker(unittest.TestCase):
         for count in (0, 2, 3, 253):
             with self.subTest(descriptors=count):
                 self.ends_in_order(lambda one, n=count: socket.send_fds(
-                    one.channel, [double.plain("CLIENT")], [one.accepted.fileno()] * n))
+                    one.channel, [double.client()], [one.accepted.fileno()] * n))
 
     def test_wrong_first_messages(self):
         for name, message in (("granted", double.granted()), ("one byte", b"x"),
-                              ("short", double.plain("CLIENT")[:3]),
-                              ("long", double.plain("CLIENT") + b"more"),
+                              ("short", double.client()[:3]),
+                              ("long", double.client() + b"more"),
                               ("large", bytes(60000)), ("type", b"\xff" * 4)):
             with self.subTest(message=name):
                 self.ends_in_order(lambda one, m=message: socket.send_fds(

@@ -354,7 +354,7 @@ put_all(struct others *o, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct ipc_plain client = {{MSG_CLIENT}};
+	const struct ipc_client client = {.head = {MSG_CLIENT}};
 	struct session *s = calloc(1, sizeof(*s));
 	struct others *o = calloc(1, sizeof(*o));
 	int channel[2];

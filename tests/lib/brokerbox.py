@@ -30,10 +30,12 @@ def text(value, size):
     return value.encode().ljust(size, b"\0")
 
 
-def auth(dialect=1, host="127.0.0.1", origin=None, token=None):
-    return struct.pack("=IBBBB256s256s4096s", number_of("AUTH"), dialect, origin is not None,
-                       token is not None, 0, host.encode(), (origin or "").encode(),
-                       (token or "").encode())
+def auth(dialect=1, host="127.0.0.1", origin=None, token=None, told=None):
+    """@told: what a PROXY header said, an address and a port."""
+    return struct.pack("=IBBBB", number_of("AUTH"), dialect, origin is not None,
+                       token is not None, 0) + address(*told or ("", 0)) + \
+        struct.pack("=I256s256s4096s", 0, host.encode(), (origin or "").encode(),
+                    (token or "").encode())
 
 
 def number(host, port):
@@ -66,9 +68,12 @@ def end(stream):
     return struct.pack("=IIIIQQQQ", number_of("END"), stream, *[0] * 6)
 
 
-def session_open(number, client="127.0.0.1"):
+def session_open(number, client="127.0.0.1", proxy=False):
+    """@proxy: the listener found it listed."""
+    whole = bytearray(address(client, 1234))
+    whole[1] = proxy
     return struct.pack("=IIQQ", number_of("SESSION_OPEN"), 0, number, 0) + \
-        address(client, 1234) + b"\0\0\0\0"
+        bytes(whole) + b"\0\0\0\0"
 
 
 def session_end(number, code=0, signal_number=0):
@@ -269,13 +274,13 @@ class Broker:
         marker = self.new_session()
         self.finish(marker)
 
-    def new_session(self, client="127.0.0.1"):
-        """A session in state NEW; returns its number."""
+    def new_session(self, client="127.0.0.1", proxy=False):
+        """A session in state NEW; returns its number. @proxy: its client is a listed one."""
         self.next_session += 1
         number = self.next_session
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.setblocking(False)  # as the listener makes it
-        socket.send_fds(self.listener, [session_open(number, client)], [theirs.fileno()])
+        socket.send_fds(self.listener, [session_open(number, client, proxy)], [theirs.fileno()])
         theirs.close()
         ours.settimeout(10)
         self.ends[number] = ours

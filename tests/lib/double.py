@@ -40,6 +40,11 @@ def plain(name):
     return struct.pack("=I", TYPES[name])
 
 
+def client():
+    """CLIENT, of one that is no listed proxy."""
+    return plain("CLIENT") + bytes(4)
+
+
 def granted(channels=8, message_bytes=1 << 20, connect_ms=30000):
     return struct.pack("=IIIII44x", TYPES["GRANTED"], 0, channels, message_bytes, connect_ms)
 
@@ -89,7 +94,7 @@ class Double:
                 sock.close()
 
     def hand_client(self):
-        socket.send_fds(self.channel, [plain("CLIENT")], [self.accepted.fileno()])
+        socket.send_fds(self.channel, [client()], [self.accepted.fileno()])
         self.accepted.close()
 
     def ask(self, path):

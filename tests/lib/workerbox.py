@@ -50,7 +50,7 @@ class Session:
         self.client, accepted = double.connected_pair()
         accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        socket.send_fds(self.broker, [double.plain("CLIENT")], [accepted.fileno()])
+        socket.send_fds(self.broker, [double.client()], [accepted.fileno()])
         accepted.close()
         self.pid, self.pidfd = spawn(theirs)
         theirs.close()

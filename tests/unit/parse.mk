@@ -7,6 +7,7 @@ parse_tests = \
 	tests/unit/test_http \
 	tests/unit/test_json \
 	tests/unit/test_name \
+	tests/unit/test_proxy \
 	tests/unit/test_target \
 	tests/unit/test_token \
 	tests/unit/test_upgrade \
@@ -16,6 +17,7 @@ parse_replays = \
 	tests/fuzz/replay_http \
 	tests/fuzz/replay_json \
 	tests/fuzz/replay_name \
+	tests/fuzz/replay_proxy \
 	tests/fuzz/replay_target
 # Sanitizers take memory of their own, so that little of it says nothing.
 if SERVES
@@ -38,6 +40,8 @@ tests_unit_test_json_memory_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CMOCKA_CFLAG
 tests_unit_test_json_memory_LDADD = $(PARSE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_name_SOURCES = tests/unit/test_name.c
 tests_unit_test_name_LDADD = $(PARSE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c
+tests_unit_test_proxy_LDADD = $(PARSE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_target_SOURCES = tests/unit/test_target.c
 tests_unit_test_target_LDADD = $(PARSE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_token_SOURCES = tests/unit/test_token.c
@@ -55,6 +59,8 @@ tests_fuzz_replay_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/replay.c test
 tests_fuzz_replay_json_LDADD = $(PARSE_LIBS)
 tests_fuzz_replay_name_SOURCES = tests/fuzz/fuzz_name.c tests/fuzz/replay.c tests/fuzz/check.h
 tests_fuzz_replay_name_LDADD = $(PARSE_LIBS)
+tests_fuzz_replay_proxy_SOURCES = tests/fuzz/fuzz_proxy.c tests/fuzz/replay.c tests/fuzz/check.h
+tests_fuzz_replay_proxy_LDADD = $(PARSE_LIBS)
 tests_fuzz_replay_target_SOURCES = tests/fuzz/fuzz_target.c tests/fuzz/replay.c tests/fuzz/check.h
 tests_fuzz_replay_target_LDADD = $(PARSE_LIBS)
 
@@ -68,6 +74,7 @@ noinst_PROGRAMS += \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_name \
+	tests/fuzz/fuzz_proxy \
 	tests/fuzz/fuzz_target
 tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/check.h
 tests_fuzz_fuzz_base64_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
@@ -85,6 +92,10 @@ tests_fuzz_fuzz_name_SOURCES = tests/fuzz/fuzz_name.c tests/fuzz/check.h
 tests_fuzz_fuzz_name_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_name_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer,address,undefined
 tests_fuzz_fuzz_name_LDADD = tests/fuzz/libparse.a $(NETTLE_LIBS) $(IDN2_LIBS) $(JSONC_LIBS)
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c tests/fuzz/check.h
+tests_fuzz_fuzz_proxy_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer,address,undefined
+tests_fuzz_fuzz_proxy_LDADD = tests/fuzz/libparse.a $(NETTLE_LIBS) $(IDN2_LIBS) $(JSONC_LIBS)
 tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c tests/fuzz/check.h
 tests_fuzz_fuzz_target_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer,address,undefined

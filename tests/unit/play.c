@@ -65,7 +65,7 @@ play_post(struct play *p, const void *message, size_t n, int n_fds)
 void
 play_begin(struct play *p, bool send_client)
 {
-	const struct ipc_plain client = {.head = {MSG_CLIENT}};
+	const struct ipc_client client = {.head = {MSG_CLIENT}};
 	int channel[2];
 	int connection[2];
 

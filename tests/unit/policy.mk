@@ -3,6 +3,7 @@ policy_tests = \
 	tests/unit/test_policy_check \
 	tests/unit/test_policy_image \
 	tests/unit/test_policy_json \
+	tests/unit/test_policy_proxies \
 	tests/unit/test_policy_read \
 	tests/unit/test_policy_rules
 policy_scripts = \
@@ -34,6 +35,9 @@ tests_unit_test_policy_image_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_policy_json_SOURCES = tests/unit/test_policy_json.c \
 	tests/unit/policy_wrong.c tests/unit/policy_wrong.h
 tests_unit_test_policy_json_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_policy_proxies_SOURCES = tests/unit/test_policy_proxies.c \
+	tests/unit/policy_wrong.c tests/unit/policy_wrong.h
+tests_unit_test_policy_proxies_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_policy_read_SOURCES = tests/unit/test_policy_read.c \
 	tests/unit/policy_wrong.c tests/unit/policy_wrong.h
 tests_unit_test_policy_read_LDADD = $(POLICY_LIBS) $(CMOCKA_LIBS)

@@ -157,6 +157,48 @@ longest_record(void **state)
 	}
 }
 
+static bool
+told(const struct ipc_record *record, const char *ip, uint64_t port)
+{
+	struct trail trail = {.boot = "b"};
+	char out[LINE_MOST];
+	struct line line;
+	size_t n;
+
+	chain_start(&trail.chain);
+	n = record_line(&trail, record, out);
+	assert_int_equal(line_parse(&line, out, n - 1), 0);
+	assert_true(line_is(&line, "client", "192.0.2.10"));
+	if (!ip)
+		return !line_find(&line, "claimed_client") &&
+		       !line_find(&line, "claimed_client_port");
+	return line_is(&line, "claimed_client", ip) &&
+	       line_number(&line, "claimed_client_port") == port;
+}
+
+/* What a worker says of its client counts where the listener found a listed proxy. */
+static void
+who_the_client_is(void **state)
+{
+	const struct ipc_addr proxy = {4, 1, 443, {192, 0, 2, 10}};
+	const struct ipc_addr v4 = {4, 0, 40001, {203, 0, 113, 9}};
+	const struct ipc_addr v6 = {6, 1, 2, {0x20, 1, 0xd, 0xb8, [15] = 7}};
+	struct ipc_record record = {.number = 1, .event = EVENT_SESSION_END, .client = proxy};
+
+	(void)state;
+	assert_true(told(&record, NULL, 0));
+	record.counts.told = v4;
+	assert_true(told(&record, "203.0.113.9", 40001));
+	/* The word that was first stands. */
+	record.told = v6;
+	assert_true(told(&record, "2001:db8::7", 2));
+	record.counts.told = (struct ipc_addr){0};
+	assert_true(told(&record, "2001:db8::7", 2));
+	record.counts.told = v4;
+	record.client.proxy = 0;
+	assert_true(told(&record, NULL, 0));
+}
+
 /* So that `journalctl MESSAGE_ID=' finds each, and nothing else. */
 static void
 each_event_has_its_own_id(void **state)
@@ -279,6 +321,7 @@ main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(who_the_client_is),
 		cmocka_unit_test(longest_record),
 		cmocka_unit_test(each_event_has_its_own_id),
 		cmocka_unit_test(cut_lines_are_kept),

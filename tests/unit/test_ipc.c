@@ -39,14 +39,14 @@ static const struct expected {
 	{MSG_SESSION_OPEN, IPC_LISTENER, IPC_ASK, 1, O | D, 48},
 	{MSG_SESSION_END, IPC_LISTENER, IPC_ASK, 0, O | D, 40},
 	{MSG_STOP, IPC_LISTENER, IPC_ASK, 0, O | D, 24},
-	{MSG_HELLO_OK, IPC_LISTENER, IPC_TELL, 0, N | A | O | D, 40},
+	{MSG_HELLO_OK, IPC_LISTENER, IPC_TELL, 0, N | A | O | D, 328},
 	{MSG_SESSION_GRANTED, IPC_LISTENER, IPC_TELL, 0, O | D, 208},
 	{MSG_SESSION_KILL, IPC_LISTENER, IPC_TELL, 0, O | D, 208},
-	{MSG_CLIENT, IPC_SESSION, IPC_TELL, 1, N, 4},
-	{MSG_AUTH, IPC_SESSION, IPC_ASK, 0, N, 4616},
+	{MSG_CLIENT, IPC_SESSION, IPC_TELL, 1, N, 8},
+	{MSG_AUTH, IPC_SESSION, IPC_ASK, 0, N, 4640},
 	{MSG_OPEN, IPC_SESSION, IPC_ASK, 0, O | D, 292},
 	{MSG_END, IPC_SESSION, IPC_ASK, 0, O | D, 48},
-	{MSG_COUNTS, IPC_SESSION, IPC_ASK, 0, N | A | O | D, 40},
+	{MSG_COUNTS, IPC_SESSION, IPC_ASK, 0, N | A | O | D, 64},
 	{MSG_GRANTED, IPC_SESSION, IPC_TELL, 0, A, 64},
 	{MSG_OPENED, IPC_SESSION, IPC_TELL, 1, O | D, 52},
 	{MSG_LISTENING, IPC_SESSION, IPC_TELL, 0, O | D, 52},
@@ -56,7 +56,7 @@ static const struct expected {
 	{MSG_DRAIN, IPC_SESSION, IPC_TELL, 0, N | A | O | D, 16},
 	{MSG_LOOKUP, IPC_RESOLVER, IPC_ASK, 0, O, 336},
 	{MSG_ADDRESSES, IPC_RESOLVER, IPC_TELL, 0, O, 192},
-	{MSG_VERIFY, IPC_AUTHENTICATOR, IPC_ASK, 0, O, 4632},
+	{MSG_VERIFY, IPC_AUTHENTICATOR, IPC_ASK, 0, O, 4656},
 	{MSG_VERDICT, IPC_AUTHENTICATOR, IPC_TELL, 0, O, 216},
 	{MSG_AUDIT_HELLO, IPC_AUDITOR, IPC_ASK, 0, N, 16},
 	{MSG_RECORD, IPC_AUDITOR, IPC_ASK, 0, O, sizeof(struct ipc_record)},
@@ -195,7 +195,7 @@ send_with(int fd, const void *bytes, size_t length, int n)
 static void
 test_take_installs_nothing(void **context)
 {
-	struct ipc_plain message = {{MSG_CLIENT}};
+	struct ipc_client message = {.head = {MSG_CLIENT}};
 	struct ipc_buffer buffer;
 	struct ipc_got got;
 	int pair[2], before;
@@ -218,7 +218,7 @@ test_take_installs_nothing(void **context)
 static void
 test_take_fd_keeps_one(void **context)
 {
-	struct ipc_plain message = {{MSG_CLIENT}};
+	struct ipc_client message = {.head = {MSG_CLIENT}};
 	struct ipc_buffer buffer;
 	struct ipc_got got;
 	int pair[2], before;

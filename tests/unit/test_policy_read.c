@@ -29,7 +29,7 @@ test_top(void **state)
 	static const struct wrong wrong[] = {
 		{"[]", 1, 1, "the policy must be an object, and is an array", ""},
 		{BASE "\n'grants':{},'host':[]}", 2, 13, "the policy has no `host'",
-		 "hosts, dialects, limits, audit, grants"},
+		 "hosts, dialects, proxies, limits, audit, grants"},
 		{BASE "'limits':{}}", 1, 1, "the policy lacks `grants'", "{}"},
 		{"{'hosts':['h'],'dialects':['raw'],'grants':{}}", 1, 1, "lacks `version'", "1"},
 		{"{'version':1,'dialects':['raw'],'grants':{}}", 1, 1, "lacks `hosts'",

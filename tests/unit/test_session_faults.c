@@ -196,7 +196,7 @@ test_no_client(void **state)
 static void
 test_nonsense_of_the_broker(void **state)
 {
-	static const struct ipc_plain client = {{MSG_CLIENT}};
+	static const struct ipc_client client = {.head = {MSG_CLIENT}};
 	static const struct ipc_granted granted = {.head = {MSG_GRANTED},
 						   .terms = {.channels = 1, .message_bytes = MIB}};
 	static const struct ipc_opened opened = {.head = {MSG_OPENED}, .tag = 1, .stream = 1};
@@ -253,7 +253,7 @@ test_nonsense_of_the_broker(void **state)
 static void
 test_second_client(void **state)
 {
-	const struct ipc_plain client = {{MSG_CLIENT}};
+	const struct ipc_client client = {.head = {MSG_CLIENT}};
 	struct play p;
 
 	(void)state;

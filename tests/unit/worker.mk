@@ -11,6 +11,7 @@ worker_tests = \
 	tests/unit/test_gather \
 	tests/unit/test_session_parts \
 	tests/unit/test_session_broken \
+	tests/unit/test_session_proxied \
 	tests/unit/test_tunnel \
 	tests/unit/test_session_raw \
 	tests/unit/test_session_forms \
@@ -65,6 +66,8 @@ tests_unit_test_session_parts_SOURCES = tests/unit/test_session_parts.c $(PLAY)
 tests_unit_test_session_parts_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_unit_test_session_broken_SOURCES = tests/unit/test_session_broken.c $(PLAY)
 tests_unit_test_session_broken_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_proxied_SOURCES = tests/unit/test_session_proxied.c $(PLAY)
+tests_unit_test_session_proxied_LDADD = $(SESSION_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tunnel_SOURCES = tests/unit/test_tunnel.c
 tests_unit_test_tunnel_LDADD = cli/libcli.a $(WSLAY_LIBS) $(NETTLE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_raw_SOURCES = tests/unit/test_session_raw.c $(PLAY)
