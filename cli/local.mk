@@ -25,6 +25,7 @@ sockward_LDADD = cli/libcli.a policy/libpolicy.a policy/libpolicyhost.a policy/l
 dist_man_MANS += man/sockward.1
 
 dist_noinst_DATA += examples/policy.json \
+	examples/haproxy.cfg examples/nginx.conf examples/Caddyfile \
 	examples/page/index.html examples/page/page.js examples/page/hello.txt
 dist_noinst_DATA += tests/setup.sh .ci/run
 dist_noinst_DATA += tests/node/package.json tests/node/package-lock.json

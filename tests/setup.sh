@@ -10,7 +10,7 @@ BUILD_PACKAGES=(build-essential automake autoconf pkg-config libseccomp-dev libc
 	libcmocka-dev python3)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(python3-websockets python3-cryptography websockify iproute2 procps mandoc
-	valgrind openssl)
+	valgrind openssl haproxy nginx libnginx-mod-stream)
 
 note()
 {
@@ -61,10 +61,33 @@ as_root()
 	fi
 }
 
+# apt_install PACKAGE... - and start no service: the tests start what they need by themselves.
 apt_install()
 {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-		--no-install-recommends "$@" >&2 </dev/null
+	(
+		as_root true
+		policy=/usr/sbin/policy-rc.d
+		if [[ ! -e $policy ]]; then
+			trap 'as_root rm -f "$policy"' EXIT
+			printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+			as_root chmod 755 "$policy"
+		fi
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends "$@" >&2 </dev/null
+	)
+}
+
+# keep_stopped PACKAGE... - those that were installed just now, at the next boot too.
+keep_stopped()
+{
+	local package
+
+	command -v systemctl >/dev/null || return 0
+	for package; do
+		case $package in
+		haproxy | nginx) as_root systemctl disable "$package" >&2 2>/dev/null || true ;;
+		esac
+	done
 }
 
 # known PACKAGE... - do apt's lists offer all of them?
@@ -93,10 +116,11 @@ install_packages()
 	if ! known "${wanted[@]}"; then
 		as_root apt-get update -qq >&2 || stop "apt-get update failed"
 	fi
-	apt_install "${wanted[@]}" && return
 	# Lists that are older than the archive name files that are gone.
-	as_root apt-get update -qq >&2 && apt_install "${wanted[@]}" && return
-	stop "these packages could not be installed: ${wanted[*]}"
+	apt_install "${wanted[@]}" ||
+		{ as_root apt-get update -qq >&2 && apt_install "${wanted[@]}"; } ||
+		stop "these packages could not be installed: ${wanted[*]}"
+	keep_stopped "${wanted[@]}"
 }
 
 # build_all - into build/; fast when nothing has changed.

@@ -12,6 +12,7 @@ E2E_TESTS = \
 	tests/e2e/test_connect_client.py \
 	tests/e2e/test_http.py \
 	tests/e2e/test_proxy.py \
+	tests/e2e/test_fronts.py \
 	tests/e2e/test_frames.py \
 	tests/e2e/test_raw.py \
 	tests/e2e/test_forms.py \
@@ -69,6 +70,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/browser.py \
 	tests/lib/certs.py \
 	tests/lib/dialects.py \
+	tests/lib/fronts.py \
 	tests/lib/netns.py \
 	tests/lib/netproxy.py \
 	tests/lib/nodejs.py \
