@@ -36,6 +36,8 @@ helpers_auditor_libauditor_a_SOURCES = \
 	helpers/auditor/file.c helpers/auditor/file.h \
 	helpers/auditor/sessions.c helpers/auditor/sessions.h \
 	helpers/auditor/scan.c helpers/auditor/scan.h \
+	helpers/auditor/counts.c helpers/auditor/counts.h \
+	helpers/auditor/metrics.c helpers/auditor/metrics.h \
 	helpers/auditor/journal.c helpers/auditor/journal.h \
 	helpers/auditor/message_ids.h
 helpers_auditor_libauditor_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)

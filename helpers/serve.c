@@ -51,22 +51,32 @@ owner_of(int listening)
 	return st.st_uid;
 }
 
+static bool
+take_passed(const struct passed_fd *passed, struct serve_passed *wanted, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (wanted[i].fd >= 0 || strcmp(passed->name, wanted[i].name) != 0)
+			continue;
+		wanted[i].fd = passed->fd;
+		return true;
+	}
+	return false;
+}
+
 int
-serve_socket(const char *name, int *file)
+serve_socket(const char *name, struct serve_passed *also, size_t n_also)
 {
 	struct passed_fd passed[PASSED_MOST];
 	size_t n = fds_passed(passed, PASSED_MOST);
 	int found = -1;
 
 	errno = 0;
-	if (file)
-		*file = -1;
+	for (size_t i = 0; i < n_also; i++)
+		also[i].fd = -1;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(passed[i].name, name) == 0 && found < 0)
 			found = passed[i].fd;
-		else if (file && strcmp(passed[i].name, "audit") == 0 && *file < 0)
-			*file = passed[i].fd;
-		else
+		else if (!take_passed(&passed[i], also, n_also))
 			fail_start("a descriptor named '%s' has no use here", passed[i].name);
 	}
 	if (found < 0)

@@ -60,6 +60,12 @@ struct serve {
 	struct ipc_buffer buffer;
 };
 
+/* A descriptor that a program can do without. */
+struct serve_passed {
+	const char *name;
+	int fd; /* -1: none was passed */
+};
+
 /**
  * serve_open() - take the listening socket and prepare the loop.
  * @serve: with the program's part set; kept by reference.
@@ -75,13 +81,13 @@ void serve_open(struct serve *serve, int listening);
 /**
  * serve_socket() - the listening socket among the passed descriptors.
  * @name: the name that it must have, such as "resolver".
- * @file: receives the descriptor named "audit" when it is not NULL and there is
- *        one; else -1.
+ * @also: @n descriptors that may have been passed beside it; each one's fd is set,
+ *        to -1 where none has its name.
  *
  * Ends the program when there is none, when it is of another kind, or when a
  * descriptor came that has no use.
  */
-int serve_socket(const char *name, int *file);
+int serve_socket(const char *name, struct serve_passed *also, size_t n);
 
 /**
  * serve_run() - the loop, until SIGTERM.

@@ -19,6 +19,10 @@ struct ipc_ctl_kill {
 	uint64_t session;
 };
 
+/* The handshake's latency is counted by these upper bounds, in ms, and once more above them. */
+#define IPC_HANDSHAKE_MS 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000
+#define IPC_BUCKETS      14
+
 struct ipc_ctl_status {
 	struct ipc_head head;
 	uint32_t version;
@@ -36,6 +40,19 @@ struct ipc_ctl_status {
 	uint8_t auditor_up;
 	uint8_t draining;
 	uint8_t pad[3];
+	uint32_t sessions_per_source; /* limits of the policy, as sessions_most */
+	uint32_t handshake_ms;
+	uint32_t sessions_minute; /* begun in the last minute */
+	uint32_t pad2;
+	uint64_t started_ns;    /* wall clock, of the listener */
+	uint64_t broker_for_ms; /* for so long it is up, or down; so below */
+	uint64_t resolver_for_ms;
+	uint64_t authenticator_for_ms;
+	uint64_t auditor_for_ms;
+	uint64_t policy_for_ms; /* in force, or missing; as far as the listener was told */
+	uint64_t draining_for_ms;
+	uint64_t handshakes_us;           /* from accept to SESSION_GRANTED, added up */
+	uint64_t handshakes[IPC_BUCKETS]; /* how many took that long, each in one */
 };
 
 /* slot 0: the list is at its end and the rest is zero. */

@@ -38,7 +38,8 @@ enum ipc_channel {
 	IPC_RESOLVER,      /* broker, resolver */
 	IPC_AUTHENTICATOR, /* broker, authenticator */
 	IPC_AUDITOR,       /* broker, auditor */
-	IPC_CONTROL,       /* sockward (a person), broker */
+	IPC_CONTROL,       /* sockward (a person), listener */
+	IPC_METRICS,       /* sockward metrics, auditor */
 };
 
 /* ASK goes from the asking side of a channel to the asked one, TELL comes back. */
@@ -106,7 +107,10 @@ enum ipc_state {
 	ROW(CTL_DRAIN,       struct ipc_drain,         CONTROL,       ASK,  0,  OPEN)      \
 	ROW(CTL_STATUS_IS,   struct ipc_ctl_status,    CONTROL,       TELL, 0,  OPEN)      \
 	ROW(CTL_SESSION,     struct ipc_ctl_session,   CONTROL,       TELL, 0,  OPEN)      \
-	ROW(CTL_DONE,        struct ipc_ctl_done,      CONTROL,       TELL, 0,  OPEN)
+	ROW(CTL_DONE,        struct ipc_ctl_done,      CONTROL,       TELL, 0,  OPEN)      \
+                                                                                           \
+	ROW(METRICS,         struct ipc_plain,         METRICS,       ASK,  0,  OPEN)      \
+	ROW(METRICS_ARE,     struct ipc_metrics,       METRICS,       TELL, 0,  OPEN)
 /* clang-format on */
 
 enum ipc_type {
@@ -380,6 +384,7 @@ struct ipc_stored {
 
 #include "ipc/record.h"
 #include "ipc/control.h"
+#include "ipc/metrics.h"
 
 /* Room for any message, and one byte more so that a longer one shows. */
 union ipc_any {

@@ -174,7 +174,9 @@ journal_send(struct journal *journal, const char *line, size_t length)
 		return;
 	n = journal_build(line, length, datagram, sizeof(datagram));
 	if (!n || sendto(journal->fd, datagram, n, MSG_DONTWAIT | MSG_NOSIGNAL,
-			 (const struct sockaddr *)&journal->name, sizeof(journal->name)) < 0)
+			 (const struct sockaddr *)&journal->name, sizeof(journal->name)) < 0) {
 		journal->lost++;
+		journal->lost_total++;
+	}
 	note_lost(journal);
 }

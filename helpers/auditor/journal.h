@@ -18,7 +18,8 @@
 struct journal {
 	int fd; /* -1: none is wanted */
 	struct sockaddr_un name;
-	uint64_t lost;     /* since the last note */
+	uint64_t lost; /* since the last note */
+	uint64_t lost_total;
 	uint64_t noted_ms; /* when the last note was made; 0: never */
 };
 

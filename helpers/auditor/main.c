@@ -12,6 +12,7 @@
 #include "common/confine.h"
 #include "common/fds.h"
 #include "common/log.h"
+#include "helpers/auditor/counts.h"
 #include "helpers/auditor/trail.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -103,7 +104,7 @@ start(int argc, char **argv)
 	};
 	const char *journal = JOURNAL_SOCKET;
 	const char *path = NULL;
-	int passed;
+	struct serve_passed passed[] = {{"audit", -1}, {"metrics", -1}};
 	int listening;
 	int c;
 
@@ -121,19 +122,21 @@ start(int argc, char **argv)
 	}
 	if (optind != argc)
 		usage(2);
-	listening = serve_socket("auditor", &passed);
+	listening = serve_socket("auditor", passed, 2);
 	errno = 0;
-	if (!path == (passed < 0))
+	if (!path == (passed[0].fd < 0))
 		fail_start("one of --file and a descriptor named 'audit' is needed");
 	if (!process.trail.boot[0])
 		read_boot_id();
-	file_open(&process.file, path, passed);
+	file_open(&process.file, path, passed[0].fd);
 	file_scan(&process.file, &process.trail, &process.number, &process.sessions);
 	file_sync(&process.file);
 	process.stored = process.number;
 	journal_open(&process.journal, journal);
 	scan_open(&process.scans);
+	counts_start(&process.counts);
 	serve_open(&process.serve, listening);
+	metrics_open(&process, passed[1].fd);
 }
 
 int

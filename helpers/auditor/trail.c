@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "helpers/auditor/counts.h"
 #include "ipc/words.h"
 
 static struct peer *
@@ -30,6 +31,7 @@ gather(struct auditor *auditor, const struct ipc_record *record)
 
 	if (auditor->lines + 2 > BATCH_LINES)
 		bug("the batch is full");
+	counts_record(&auditor->counts, record);
 	if (record->event == EVENT_SESSION_OPEN && record->session &&
 	    sessions_add(&auditor->sessions, record->session) < 0)
 		log_note("too many open sessions to remember them all");
@@ -39,6 +41,7 @@ gather(struct auditor *auditor, const struct ipc_record *record)
 	auditor->lines++;
 	if (!scan_count(&auditor->scans, record, &found))
 		return;
+	auditor->counts.scans++;
 	auditor->length +=
 		record_scan(&auditor->trail, record, &found, auditor->batch + auditor->length);
 	auditor->lines++;
@@ -133,8 +136,10 @@ to_journal(struct auditor *auditor)
 static void
 write_failed(struct auditor *auditor, uint64_t now)
 {
-	if (!auditor->failing)
+	if (!auditor->failing) {
 		fail("cannot write to the audit file; trying again every second");
+		auditor->failing_since = now;
+	}
 	auditor->failing = true;
 	auditor->retry_at = now + RETRY_MS;
 	/* Nothing more is read: the broker sees that nothing is stored. */
@@ -173,6 +178,7 @@ write_batch(struct auditor *auditor)
 	to_journal(auditor);
 	auditor->stored = auditor->number;
 	auditor->owed = true;
+	auditor->counts.records += auditor->lines;
 	auditor->lines = 0;
 	auditor->length = 0;
 	return true;

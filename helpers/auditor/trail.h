@@ -13,6 +13,7 @@
 
 #include "helpers/auditor/file.h"
 #include "helpers/auditor/journal.h"
+#include "helpers/auditor/metrics.h"
 #include "helpers/auditor/scan.h"
 #include "helpers/serve.h"
 
@@ -40,6 +41,8 @@ struct auditor {
 	struct journal journal;
 	struct sessions sessions;
 	struct scans scans;
+	struct ipc_metrics counts; /* but journal_lost and failing_ms, which are asked for */
+	struct metrics metrics;
 	struct peer peers[SERVE_CLIENTS];
 	struct serve_client *greeting; /* its AUDIT_READY is due; or NULL */
 	uint64_t number;               /* of this run: last one in the file or the batch */
@@ -47,6 +50,7 @@ struct auditor {
 	bool owed;                     /* a STORED is due, also for records that came twice */
 	bool sync;                     /* sync before STORED */
 	bool failing;                  /* the last write failed, and that was said */
+	uint64_t failing_since;        /* ms */
 	uint64_t sync_at;              /* ms; 0: nothing to sync */
 	uint64_t retry_at;             /* ms; 0: the last write went well */
 	size_t lines;

@@ -104,7 +104,7 @@ main(int argc, char **argv)
 	}
 	if (optind != argc)
 		usage(2);
-	listening = serve_socket("authenticator", NULL);
+	listening = serve_socket("authenticator", NULL, 0);
 	credentials_load(&process.credentials, policy, &places);
 	if (places.passed >= 0)
 		(void)close(places.passed);

@@ -79,7 +79,7 @@ main(int argc, char **argv)
 		usage(c == 'h' ? 0 : 2);
 	if (optind != argc)
 		usage(2);
-	listening = serve_socket("resolver", NULL);
+	listening = serve_socket("resolver", NULL, 0);
 	process->serve.channel = IPC_RESOLVER;
 	process->serve.greeting = IPC_OPEN;
 	process->serve.message = on_message;

@@ -66,9 +66,11 @@ static const struct expected {
 	{MSG_CTL_LIST, IPC_CONTROL, IPC_ASK, 0, O, 8},
 	{MSG_CTL_KILL, IPC_CONTROL, IPC_ASK, 0, O, 16},
 	{MSG_CTL_DRAIN, IPC_CONTROL, IPC_ASK, 0, O, 16},
-	{MSG_CTL_STATUS_IS, IPC_CONTROL, IPC_TELL, 0, O, 64},
+	{MSG_CTL_STATUS_IS, IPC_CONTROL, IPC_TELL, 0, O, 256},
 	{MSG_CTL_SESSION, IPC_CONTROL, IPC_TELL, 0, O, 240},
 	{MSG_CTL_DONE, IPC_CONTROL, IPC_TELL, 0, O, 16},
+	{MSG_METRICS, IPC_METRICS, IPC_ASK, 0, O, 4},
+	{MSG_METRICS_ARE, IPC_METRICS, IPC_TELL, 0, O, 2240},
 };
 
 #define EXPECTED (sizeof(expected) / sizeof(expected[0]))
@@ -101,7 +103,7 @@ test_whole_product(void **context)
 		size_t exact = row ? row->length : 4;
 		size_t lengths[] = {0, 3, exact - 1, exact, exact + 1, sizeof(struct ipc_buffer)};
 
-		for (int channel = 0; channel <= IPC_CONTROL + 1; channel++)
+		for (int channel = 0; channel <= IPC_METRICS + 1; channel++)
 			for (int way = 0; way <= 3; way++)
 				for (size_t s = 0; s < 5; s++)
 					for (size_t l = 0; l < 6; l++)
