@@ -20,13 +20,15 @@
 
 static const struct {
 	const char *name;
-	enum role comes; /* who connects; the control socket is the starting user's */
+	enum role comes; /* who connects; ROLE_COUNT: the starting user */
 } doors[DOOR_COUNT] = {
 	[DOOR_BROKER] = {"broker", ROLE_LISTENER},
 	[DOOR_CONTROL] = {"control", ROLE_COUNT},
 	[DOOR_RESOLVER] = {"resolver", ROLE_BROKER},
 	[DOOR_AUTHENTICATOR] = {"authenticator", ROLE_BROKER},
 	[DOOR_AUDITOR] = {"auditor", ROLE_BROKER},
+	[DOOR_STATUS] = {"status", ROLE_COUNT},
+	[DOOR_METRICS] = {"metrics", ROLE_COUNT},
 };
 
 const char *

@@ -20,7 +20,7 @@
 #define PKGLIBEXECDIR "/usr/libexec/sockward"
 #endif
 
-#define HANDED_MOST (SUITE_LISTENS + 2)
+#define HANDED_MOST (SUITE_LISTENS + 3)
 #define ARGS        12
 #define KEY_FD      "4" /* the authenticator's, behind its socket */
 
@@ -116,6 +116,7 @@ gather(const struct suite *suite, enum role role, struct handed *handed)
 	case ROLE_AUDITOR:
 		hand(handed, suite->doors[DOOR_AUDITOR], suite_door_name(DOOR_AUDITOR));
 		hand(handed, suite->audit, "audit");
+		hand(handed, suite->doors[DOOR_METRICS], suite_door_name(DOOR_METRICS));
 		break;
 	case ROLE_RESOLVER:
 		hand(handed, suite->doors[DOOR_RESOLVER], suite_door_name(DOOR_RESOLVER));
@@ -133,6 +134,7 @@ gather(const struct suite *suite, enum role role, struct handed *handed)
 		for (size_t i = 0; i < suite->listen_count; i++)
 			hand(handed, suite->listens[i].fd, "ws");
 		hand(handed, suite->doors[DOOR_CONTROL], suite_door_name(DOOR_CONTROL));
+		hand(handed, suite->doors[DOOR_STATUS], suite_door_name(DOOR_STATUS));
 		hand(handed, suite->worker, "worker");
 		break;
 	case ROLE_COUNT:

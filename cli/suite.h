@@ -43,6 +43,8 @@ enum door {
 	DOOR_RESOLVER,
 	DOOR_AUTHENTICATOR,
 	DOOR_AUDITOR,
+	DOOR_STATUS,  /* the listener's, for the status alone */
+	DOOR_METRICS, /* the auditor's */
 	DOOR_COUNT
 };
 

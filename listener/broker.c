@@ -19,6 +19,7 @@ broker_lost(void)
 
 	source_close(&listener.broker);
 	listener.broker_state = IPC_NEW;
+	health_look();
 	log_note("the broker is gone, and its sessions with it; connecting again");
 	while ((session = TAILQ_FIRST(&listener.deadlines)) ||
 	       (session = TAILQ_FIRST(&listener.running))) {
@@ -45,6 +46,8 @@ granted(const struct ipc_session_note *note)
 
 	if (!session || session->state == WORKER_ENDED || session->reason)
 		return;
+	if (!session->granted)
+		health_granted(session);
 	session->granted = true;
 	memcpy(session->grant, note->grant, sizeof(session->grant));
 	memcpy(session->subject, note->subject, sizeof(session->subject));
@@ -88,6 +91,7 @@ broker_ready(struct source *source)
 	case MSG_HELLO_OK:
 		listener.hello = buffer.any.HELLO_OK_body;
 		listener.broker_state = IPC_OPEN;
+		health_look();
 		return;
 	case MSG_SESSION_GRANTED:
 		granted(&buffer.any.SESSION_GRANTED_body);

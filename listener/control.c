@@ -31,8 +31,11 @@ answer_status(int fd)
 		.authenticator_up = up ? hello->authenticator_up : 0,
 		.auditor_up = up ? hello->auditor_up : 0,
 		.draining = listener.draining,
+		.sessions_per_source = hello->limits.sessions_per_source,
+		.handshake_ms = hello->limits.handshake_ms,
 	};
 
+	health_tell(&status);
 	(void)ipc_post(fd, &status, sizeof(status));
 }
 
@@ -80,16 +83,19 @@ stop(int fd, uint64_t id, enum reason reason, uint32_t grace_ms)
 static void
 control_ready(struct source *source)
 {
+	struct control *control = container_of(source, struct control, source);
 	struct ipc_buffer buffer = {0};
 	struct ipc_got got = {0, 0, -1};
 	int fd = source->fd;
 
 	if (ipc_take(fd, &buffer, &got, false) < 0 && errno == EAGAIN)
 		return;
-	if (!ipc_legal(IPC_CONTROL, IPC_ASK, IPC_OPEN, &buffer.any, &got)) {
+	if (!ipc_legal(IPC_CONTROL, IPC_ASK, IPC_OPEN, &buffer.any, &got) ||
+	    (control->watches && buffer.any.head.type != MSG_CTL_STATUS)) {
 		source_close(source);
 		return;
 	}
+	control->heard = ++listener.asked;
 	switch (buffer.any.head.type) {
 	case MSG_CTL_STATUS:
 		answer_status(fd);
@@ -105,6 +111,7 @@ control_ready(struct source *source)
 		return;
 	case MSG_CTL_DRAIN:
 		listener.draining = true;
+		health_look();
 		stop(fd, 0, REASON_DRAINING, buffer.any.CTL_DRAIN_body.deadline_ms);
 		return;
 	default:
@@ -125,4 +132,34 @@ control_door_ready(struct source *door)
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+/* A free place, or that of the client that was silent for longest. */
+static struct control *
+watcher_place(void)
+{
+	struct control *oldest = listener.watchers;
+
+	for (struct control *at = oldest; at < listener.watchers + WATCHERS_MOST; at++) {
+		if (at->source.fd < 0)
+			return at;
+		if (at->heard < oldest->heard)
+			oldest = at;
+	}
+	source_close(&oldest->source);
+	return oldest;
+}
+
+void
+status_door_ready(struct source *door)
+{
+	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct control *watcher;
+
+	if (fd < 0)
+		return;
+	watcher = watcher_place();
+	watcher->watches = true;
+	watcher->heard = ++listener.asked;
+	(void)source_open(&watcher->source, fd, control_ready);
 }

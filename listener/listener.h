@@ -18,11 +18,13 @@
 
 #include "ipc/channel.h"
 #include "ipc/words.h"
+#include "listener/health.h"
 
 #define container_of(member, type, field) ((type *)(void *)((char *)(member)-offsetof(type, field)))
 
 #define DOORS_MOST    16
 #define CONTROLS_MOST 8
+#define WATCHERS_MOST 4 /* that ask for the status alone; a further one takes a place */
 #define SESSIONS_MOST 8192
 #define SOURCES_MOST  16384 /* a power of two, at least twice the sessions */
 #define GRACE_MS      1000  /* for a worker whose broker let it go */
@@ -61,8 +63,9 @@ struct session {
 	enum worker_state state;
 	uint64_t id;
 	uint64_t accepted_ms;
-	uint64_t due_ms;    /* in deadlines or leaving: when it is killed */
-	enum reason reason; /* why we end it, or NONE */
+	uint64_t accepted_us; /* for the latency alone */
+	uint64_t due_ms;      /* in deadlines or leaving: when it is killed */
+	enum reason reason;   /* why we end it, or NONE */
 	bool granted;
 	bool behind;        /* busy.c put the worker behind the others, for its life */
 	uint32_t share;     /* of a CPU: a running mean, in 1/BUSY_CPU */
@@ -87,6 +90,8 @@ struct template
 
 struct control {
 	struct source source;
+	bool watches;   /* it may ask for the status, and nothing else */
+	uint64_t heard; /* when it was last, as listener.asked */
 };
 
 /* What workers in front took, of one look at each: those that busy.c left where they are. */
@@ -133,6 +138,9 @@ struct listener {
 	size_t ndoors;
 	struct source control_door;
 	struct control controls[CONTROLS_MOST];
+	struct source status_door;
+	struct control watchers[WATCHERS_MOST];
+	uint64_t asked; /* questions and clients at both, so far */
 	struct source broker;
 	enum ipc_state broker_state;
 	struct ipc_hello_ok hello;
@@ -155,6 +163,7 @@ struct listener {
 	uint64_t sessions_total;
 	uint64_t shed_total;
 	uint32_t crashed;
+	struct health health;
 };
 
 extern struct listener listener;
@@ -333,5 +342,13 @@ int broker_post(const void *message, size_t length, int pass);
  * control_door_ready() - accept a person's command.
  */
 void control_door_ready(struct source *door);
+
+/**
+ * status_door_ready() - accept somebody who may ask for the status alone.
+ *
+ * Such a client takes no place of a person's, and when all of its own are taken, that
+ * of the one that was silent for longest.
+ */
+void status_door_ready(struct source *door);
 
 #endif

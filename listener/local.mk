@@ -7,7 +7,8 @@ listener_liblistener_a_SOURCES = \
 	listener/spawn.c \
 	listener/busy.c \
 	listener/broker.c \
-	listener/control.c
+	listener/control.c \
+	listener/health.c listener/health.h
 
 pkglibexec_PROGRAMS += listener/sockward-listener
 listener_sockward_listener_SOURCES = listener/main.c

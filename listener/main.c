@@ -28,6 +28,7 @@ struct listener listener = {
 	.trust = TRUST_STORE,
 	.broker.fd = -1,
 	.control_door.fd = -1,
+	.status_door.fd = -1,
 	.templates = {{.source.fd = -1, .pidfd = -1}, {.source.fd = -1, .pidfd = -1}},
 };
 
@@ -109,12 +110,24 @@ read_arguments(int argc, char **argv)
 	}
 }
 
-/* What systemd, or sockward run, passed: doors, the control door, the worker. */
+/* Where people ask, not where clients come in. */
+static void
+take_asked(struct source *door, const struct passed_fd *passed, void (*ready)(struct source *))
+{
+	if (!fds_is_socket(passed->fd, AF_UNIX, SOCK_SEQPACKET, true))
+		fail_start("the descriptor '%s' is no listening AF_UNIX SOCK_SEQPACKET socket",
+			   passed->name);
+	(void)fcntl(passed->fd, F_SETFL, fcntl(passed->fd, F_GETFL) | O_NONBLOCK);
+	if (source_open(door, passed->fd, ready) < 0)
+		fail_start("cannot serve the socket '%s'", passed->name);
+}
+
+/* What systemd, or sockward run, passed: doors, those of people, the worker. */
 static void
 take_descriptors(void)
 {
-	struct passed_fd passed[DOORS_MOST + 2];
-	size_t n = fds_passed(passed, DOORS_MOST + 2);
+	struct passed_fd passed[DOORS_MOST + 3];
+	size_t n = fds_passed(passed, DOORS_MOST + 3);
 
 	for (size_t i = 0; i < n; i++) {
 		int fd = passed[i].fd;
@@ -123,11 +136,9 @@ take_descriptors(void)
 		if (strcmp(passed[i].name, "worker") == 0) {
 			listener.worker = fd;
 		} else if (strcmp(passed[i].name, "control") == 0) {
-			if (!fds_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, true))
-				fail_start("the descriptor 'control' is no listening AF_UNIX "
-					   "SOCK_SEQPACKET socket");
-			if (source_open(&listener.control_door, fd, control_door_ready) < 0)
-				fail_start("cannot serve the control socket");
+			take_asked(&listener.control_door, &passed[i], control_door_ready);
+		} else if (strcmp(passed[i].name, "status") == 0) {
+			take_asked(&listener.status_door, &passed[i], status_door_ready);
 		} else if (fds_is_socket(fd, 0, SOCK_STREAM, true) &&
 			   listener.ndoors < DOORS_MOST) {
 			listener.doors[listener.ndoors++] = (struct source){fd, door_ready};
@@ -185,12 +196,15 @@ begin(void)
 	TAILQ_INIT(&listener.ended);
 	for (size_t i = 0; i < CONTROLS_MOST; i++)
 		listener.controls[i].source.fd = -1;
+	for (size_t i = 0; i < WATCHERS_MOST; i++)
+		listener.watchers[i].source.fd = -1;
 	for (size_t i = 0; i < SESSIONS_MOST; i++) {
 		listener.sessions[i].source.fd = -1;
 		session_move(&listener.sessions[i], &listener.free);
 	}
 	listener.now = listener.started = clock_ms();
 	listener.watched = getenv("WATCHDOG_USEC") != NULL;
+	health_start();
 	listener.paused = true;
 	/*
 	 * Ids go on from the time of day, so that two runs do not share one: sessions

@@ -46,6 +46,7 @@ take(void)
 	session->looked_ms = listener.now;
 	session->reason = REASON_NONE;
 	session->accepted_ms = listener.now;
+	health_begun(session);
 	memset(session->grant, 0, sizeof(session->grant));
 	memset(session->subject, 0, sizeof(session->subject));
 	listener.used++;
