@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "cli/control.h"
 #include "ipc/messages.h"
 
 #define ASK_MS 5000 /* the listener never blocks: it answers within this, or not at all */
@@ -12,6 +13,7 @@
 struct ask {
 	const char *command;
 	const char *dir; /* --runtime-dir, or NULL */
+	char where[CONTROL_DIR];
 	const char *deadline;
 	const char *operand;
 	bool json;
@@ -29,10 +31,12 @@ int ask_options(int argc, char **argv, const char *allowed, struct ask *ask);
 
 /**
  * ask_open() - connect to the suite that is meant.
+ * @ask: where is set, to its directory.
+ * @open: connects to a suite by its directory: control_open(), or another.
  *
  * Returns a descriptor, or -1 after a message.
  */
-int ask_open(const struct ask *ask);
+int ask_open(struct ask *ask, int (*open)(const char *dir));
 
 /**
  * ask_unanswered() - say why control_ask() failed, by errno.

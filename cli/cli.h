@@ -19,6 +19,7 @@ enum status {
 int cmd_run(int argc, char **argv);
 int cmd_connect(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_sessions(int argc, char **argv);
 int cmd_kill(int argc, char **argv);
 int cmd_drain(int argc, char **argv);

@@ -51,20 +51,19 @@ ask_options(int argc, char **argv, const char *allowed, struct ask *ask)
 }
 
 int
-ask_open(const struct ask *ask)
+ask_open(struct ask *ask, int (*open)(const char *dir))
 {
-	char dir[CONTROL_DIR];
 	int fd;
 
-	if (control_find(ask->dir, dir) < 0)
+	if (control_find(ask->dir, ask->where) < 0)
 		return -1;
-	fd = control_open(dir);
+	fd = open(ask->where);
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		failed(ask->command, "no suite is running in %s", dir);
+		failed(ask->command, "no suite is running in %s", ask->where);
 	else
-		failed(ask->command, "%s/control.sock: %s", dir, strerror(errno));
+		failed(ask->command, "%s/control.sock: %s", ask->where, strerror(errno));
 	return -1;
 }
 
@@ -125,7 +124,7 @@ cmd_kill(int argc, char **argv)
 		return usage_error("kill", "which session? `sockward sessions` shows them");
 	if (parse_number(ask.operand, UINT64_MAX, &msg.session) < 0 || msg.session == 0)
 		return usage_error("kill", "'%s' is no session number", ask.operand);
-	fd = ask_open(&ask);
+	fd = ask_open(&ask, control_open);
 	if (fd < 0)
 		return STATUS_FAILED;
 	result = order(&ask, fd, &msg, sizeof(msg));
@@ -163,7 +162,7 @@ cmd_drain(int argc, char **argv)
 	wrong = ask.deadline ? parse_duration(ask.deadline, &msg.deadline_ms) : NULL;
 	if (wrong)
 		return usage_error("drain", "--deadline '%s': %s", ask.deadline, wrong);
-	fd = ask_open(&ask);
+	fd = ask_open(&ask, control_open);
 	if (fd < 0)
 		return STATUS_FAILED;
 	result = order(&ask, fd, &msg, sizeof(msg));

@@ -148,7 +148,7 @@ cmd_sessions(int argc, char **argv)
 
 	if (result != STATUS_OK)
 		return result;
-	fd = ask_open(&ask);
+	fd = ask_open(&ask, control_open);
 	if (fd < 0)
 		return STATUS_FAILED;
 	if (ask.json)

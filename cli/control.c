@@ -17,12 +17,18 @@
 #include "ipc/channel.h"
 
 int
-control_open(const char *dir)
+control_connect(const char *dir, const char *name)
 {
 	char path[CONTROL_DIR + 16];
 
-	snprintf(path, sizeof(path), "%s/control.sock", dir);
+	snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
 	return fds_connect(path, SOCK_SEQPACKET);
+}
+
+int
+control_open(const char *dir)
+{
+	return control_connect(dir, "control");
 }
 
 static int64_t
@@ -76,7 +82,7 @@ reply(int fd, struct ipc_buffer *answer, uint32_t type, int64_t deadline)
 	errno = EPROTO;
 	if (got.length == 0)
 		errno = EPIPE;
-	else if (ipc_legal(IPC_CONTROL, IPC_TELL, IPC_OPEN, &answer->any, &got) &&
+	else if (ipc_legal(ipc_row(type)->channel, IPC_TELL, IPC_OPEN, &answer->any, &got) &&
 		 answer->any.head.type == type)
 		return 0;
 	return -1;

@@ -32,11 +32,17 @@ int control_find(const char *asked, char dir[CONTROL_DIR]);
 int control_open(const char *dir);
 
 /**
+ * control_connect() - the same for another socket of a suite.
+ * @name: as a descriptor of that name, such as "status".
+ */
+int control_connect(const char *dir, const char *name);
+
+/**
  * control_ask() - one question, one answer.
- * @fd: of control_open().
- * @msg: a message of the control channel. @length: its size.
+ * @fd: of control_open() or control_connect().
+ * @msg: a message of that channel. @length: its size.
  * @pass: a descriptor to attach, or -1.
- * @answer: receives the answer. @type: the type that it must have.
+ * @answer: receives the answer. @type: the type that it must have, of the table.
  * @timeout_ms: for the whole of it.
  *
  * Returns 0, or -1 with errno: ETIMEDOUT, EPROTO (an answer that no row of the

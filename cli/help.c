@@ -32,7 +32,13 @@ static const struct {
 	 "      sockward connect ws://127.0.0.1:8086/raw/127.0.0.1/8087\n"},
 	{"status", "how the suite is",
 	 "sockward status [--runtime-dir DIR] [--json]\n\n"
-	 "Exit status: 0 all well, 3 serving with something amiss, 1 no answer.\n"},
+	 "Exit status: 0 all well, 3 degraded, draining or without a policy, 1 no answer.\n"},
+	{"metrics", "numbers for a monitoring system",
+	 "sockward metrics [--runtime-dir DIR] [--http]\n\n"
+	 "OpenMetrics text of what the listener and the auditor count. Exit status: 0 when\n"
+	 "one of them answered, 1 when neither did.\n\n"
+	 "  --http  standard input is a connection, or a listening socket: serve it to\n"
+	 "          GET /metrics; needs --runtime-dir or $SOCKWARD_RUNTIME_DIR\n"},
 	{"sessions", "the sessions that are open",
 	 "sockward sessions [--runtime-dir DIR] [--json]\n"},
 	{"kill", "end a session",

@@ -19,11 +19,12 @@ static const struct {
 	int (*function)(int argc, char **argv);
 	bool own_help; /* it answers --help itself */
 } commands[] = {
-	{"run", cmd_run, false},       {"connect", cmd_connect, false},
-	{"status", cmd_status, false}, {"sessions", cmd_sessions, false},
-	{"kill", cmd_kill, false},     {"drain", cmd_drain, false},
-	{"reload", cmd_reload, false}, {"audit", cmd_audit, true},
-	{"policy", cmd_policy, true},  {"token", cmd_token, true},
+	{"run", cmd_run, false},         {"connect", cmd_connect, false},
+	{"status", cmd_status, false},   {"sessions", cmd_sessions, false},
+	{"metrics", cmd_metrics, false}, {"kill", cmd_kill, false},
+	{"drain", cmd_drain, false},     {"reload", cmd_reload, false},
+	{"audit", cmd_audit, true},      {"policy", cmd_policy, true},
+	{"token", cmd_token, true},
 };
 
 static int

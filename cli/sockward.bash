@@ -9,7 +9,8 @@ _sockward()
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		words='run connect status sessions kill drain reload audit policy token help --version'
+		words='run connect status metrics sessions kill drain reload audit policy token help
+			--version'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
@@ -31,12 +32,13 @@ _sockward()
 		run) words='--listen --policy --audit --runtime-dir --spawn --trust' ;;
 		connect) words='--token --origin' ;;
 		status | sessions) words='--runtime-dir --json' ;;
+		metrics) words='--runtime-dir --http' ;;
 		kill | reload) words='--runtime-dir' ;;
 		drain) words='--runtime-dir --deadline' ;;
 		audit) words='show verify' ;;
 		token) words='new hash' ;;
 		policy) words='check compile explain import stage' ;;
-		help) words='run connect status sessions kill drain reload audit policy token' ;;
+		help) words='run connect status metrics sessions kill drain reload audit policy token' ;;
 		esac
 		if [[ $command == audit || $command == policy ]] && [[ $COMP_CWORD -gt 2 ]]; then
 			words='--grant --to'
