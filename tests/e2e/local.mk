@@ -43,7 +43,8 @@ E2E_TESTS = \
 	tests/e2e/test_clients.py \
 	tests/e2e/test_processes.py \
 	tests/e2e/test_control.py \
-	tests/e2e/test_busy.py
+	tests/e2e/test_busy.py \
+	tests/e2e/test_metrics.py
 if SERVES
 TESTS += $(E2E_TESTS)
 endif
@@ -74,6 +75,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/netns.py \
 	tests/lib/netproxy.py \
 	tests/lib/nodejs.py \
+	tests/lib/openmetrics.py \
 	tests/lib/places.py \
 	tests/lib/players.py \
 	tests/lib/resolverbox.py \

@@ -117,7 +117,8 @@ class Control(suite.SuiteCase):
                 except BaseException:
                     os._exit(1)
             return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        for name in ("control", "broker", "resolver", "authenticator", "auditor"):
+        for name in ("control", "status", "metrics", "broker", "resolver", "authenticator",
+                     "auditor"):
             with self.subTest(name):
                 self.assertEqual(child(os.path.join(self.suite.runtime, name + ".sock")), 13)
 

@@ -5,6 +5,7 @@ helpers_tests = \
 	tests/unit/test_audit_line \
 	tests/unit/test_audit_scan \
 	tests/unit/test_audit_scan_line \
+	tests/unit/test_audit_counts \
 	tests/unit/test_audit_file
 check_PROGRAMS += $(helpers_tests) tests/e2e/wiresizes
 TESTS += $(helpers_tests)
@@ -36,6 +37,10 @@ tests_unit_test_audit_scan_LDADD = $(AUDITOR_LIBS)
 tests_unit_test_audit_scan_line_SOURCES = tests/unit/test_audit_scan_line.c
 tests_unit_test_audit_scan_line_CFLAGS = $(HELPERS_CFLAGS)
 tests_unit_test_audit_scan_line_LDADD = $(AUDITOR_LIBS)
+
+tests_unit_test_audit_counts_SOURCES = tests/unit/test_audit_counts.c
+tests_unit_test_audit_counts_CFLAGS = $(HELPERS_CFLAGS)
+tests_unit_test_audit_counts_LDADD = $(AUDITOR_LIBS)
 
 tests_unit_test_audit_file_SOURCES = tests/unit/test_audit_file.c
 tests_unit_test_audit_file_CFLAGS = $(HELPERS_CFLAGS)

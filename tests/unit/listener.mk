@@ -27,3 +27,10 @@ tests_unit_test_listener_proxies_SOURCES = \
 tests_unit_test_listener_proxies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_listener_proxies_LDADD = \
 	listener/liblistener.a ipc/libipc.a common/libcommon.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_listener_health
+TESTS += tests/unit/test_listener_health
+tests_unit_test_listener_health_SOURCES = tests/unit/test_listener_health.c listener/health.c
+tests_unit_test_listener_health_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_listener_health_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_unit_test_listener_health_LDADD = $(CMOCKA_LIBS)
