@@ -10,8 +10,9 @@
 #include "cli/cli.h"
 #include "cli/facts.h"
 
-#define PARTS    5
-#define TROUBLES 6
+#define PARTS      5
+#define TROUBLES   6
+#define AUDITOR_MS 1000 /* one that is down may have a queue that nobody serves */
 
 struct part {
 	const char *name;
@@ -301,7 +302,7 @@ cmd_status(int argc, char **argv)
 	if (result != STATUS_OK)
 		return result;
 	view.dir = ask.where;
-	facts_ask_auditor(ask.where, &view.facts, ASK_MS);
+	facts_ask_auditor(ask.where, &view.facts, AUDITOR_MS);
 	judge(&view);
 	if (ask.json)
 		print_json(&view);
