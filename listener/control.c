@@ -119,10 +119,28 @@ control_ready(struct source *source)
 	}
 }
 
+/* Out of descriptors, it is taken with the reserve and let go: it would be ready for ever. */
+static int
+take_client(int door)
+{
+	int fd = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+		return fd;
+	if (listener.reserve >= 0)
+		close(listener.reserve);
+	listener.reserve = -1;
+	fd = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	reserve_restore();
+	return -1;
+}
+
 void
 control_door_ready(struct source *door)
 {
-	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = take_client(door->fd);
 
 	for (size_t i = 0; fd >= 0 && i < CONTROLS_MOST; i++) {
 		if (listener.controls[i].source.fd >= 0)
@@ -153,7 +171,7 @@ watcher_place(void)
 void
 status_door_ready(struct source *door)
 {
-	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = take_client(door->fd);
 	struct control *watcher;
 
 	if (fd < 0)

@@ -14,6 +14,7 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -316,6 +317,48 @@ no_more_sessions_than_places(void **state)
 	close(source.fd);
 }
 
+/* Else it would wait in the queue, and wake the listener without end. */
+static void
+one_that_asks_is_let_go_without_descriptors(void **state)
+{
+	void (*const doors[])(struct source *) = {control_door_ready, status_door_ready};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct source source = {socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0), NULL};
+	socklen_t size = sizeof(at);
+	struct rlimit was, few;
+	int filled[64];
+	char none;
+
+	(void)state;
+	/* A name of the kernel's choice. */
+	assert_int_equal(bind(source.fd, (struct sockaddr *)&at, sizeof(sa_family_t)), 0);
+	assert_int_equal(getsockname(source.fd, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(listen(source.fd, 4), 0);
+	for (size_t i = 0; i < CONTROLS_MOST; i++)
+		listener.controls[i].source.fd = -1;
+	for (size_t i = 0; i < WATCHERS_MOST; i++)
+		listener.watchers[i].source.fd = -1;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = (struct rlimit){64, was.rlim_max};
+	for (size_t i = 0; i < 2; i++) {
+		int client = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+		size_t n = 0;
+
+		assert_int_equal(connect(client, (struct sockaddr *)&at, size), 0);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		while ((filled[n] = dup(listener.null)) >= 0)
+			n++;
+		doors[i](&source);
+		while (n)
+			close(filled[--n]);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		assert_int_equal(recv(client, &none, 1, MSG_DONTWAIT), 0);
+		assert_true(listener.reserve >= 0);
+		close(client);
+	}
+	close(source.fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int
@@ -334,6 +377,7 @@ main(void)
 		TEST(a_broker_that_does_not_read_is_told_again),
 		TEST(a_client_is_watched_by_the_kernel),
 		TEST(no_more_sessions_than_places),
+		TEST(one_that_asks_is_let_go_without_descriptors),
 	};
 
 	/* Sooner than a child ends by itself: who waits for one unkilled fails. */
