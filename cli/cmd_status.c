@@ -11,8 +11,9 @@
 #include "cli/facts.h"
 
 #define PARTS      5
-#define TROUBLES   6
+#define TROUBLES   7
 #define AUDITOR_MS 1000 /* one that is down may have a queue that nobody serves */
+#define UNKNOWN    UINT64_MAX
 
 struct part {
 	const char *name;
@@ -24,7 +25,7 @@ struct part {
 /* Something that is amiss. */
 struct trouble {
 	const char *what;
-	uint64_t for_ms;
+	uint64_t for_ms; /* or UNKNOWN */
 };
 
 struct view {
@@ -73,6 +74,9 @@ look_for_troubles(struct view *view)
 	}
 	if (status->broker_up && status->generation == 0)
 		amiss(view, "no valid policy: everything is denied", status->policy_for_ms);
+	/* It may stand still, and the broker hears nothing of that but that nothing is stored. */
+	if (status->auditor_up && view->facts.silent)
+		amiss(view, "the auditor does not answer", UNKNOWN);
 	if (view->facts.auditor && view->facts.metrics.failing_ms)
 		amiss(view, "the audit file cannot be written", view->facts.metrics.failing_ms);
 }
@@ -90,8 +94,11 @@ judge(struct view *view)
 		if (view->parts[i].for_ms < view->for_ms)
 			view->for_ms = view->parts[i].for_ms;
 	for (int i = 0; i < view->n; i++) {
-		if (i == 0 || view->troubles[i].for_ms > view->for_ms)
-			view->for_ms = view->troubles[i].for_ms;
+		uint64_t for_ms = view->troubles[i].for_ms;
+
+		if (i == 0 || view->for_ms == UNKNOWN ||
+		    (for_ms != UNKNOWN && for_ms > view->for_ms))
+			view->for_ms = for_ms;
 		view->state = "degraded";
 	}
 	if (status->broker_up && status->generation == 0)
@@ -125,6 +132,10 @@ print_since(uint64_t ms)
 	struct tm day;
 	char text[64];
 
+	if (ms == UNKNOWN) {
+		puts("since an unknown time");
+		return;
+	}
 	if (localtime_r(&then, &day) &&
 	    strftime(text, sizeof(text), "%a %Y-%m-%d %H:%M:%S %Z", &day))
 		printf("since %s; ", text);
@@ -210,6 +221,12 @@ add(struct json_object *object, const char *name, uint64_t value)
 }
 
 static void
+add_span(struct json_object *object, const char *name, uint64_t ms)
+{
+	json_object_object_add(object, name, ms == UNKNOWN ? NULL : json_object_new_uint64(ms));
+}
+
+static void
 add_bool(struct json_object *object, const char *name, bool value)
 {
 	json_object_object_add(object, name, json_object_new_boolean(value));
@@ -224,7 +241,7 @@ add_troubles(struct json_object *object, const struct view *view)
 		struct json_object *one = json_object_new_object();
 
 		json_object_object_add(one, "what", json_object_new_string(view->troubles[i].what));
-		add(one, "for_ms", view->troubles[i].for_ms);
+		add_span(one, "for_ms", view->troubles[i].for_ms);
 		json_object_array_add(list, one);
 	}
 	json_object_object_add(object, "amiss", list);
@@ -257,7 +274,7 @@ print_json(const struct view *view)
 	snprintf(policy, sizeof(policy), "%016" PRIx64, status->policy);
 	json_object_object_add(object, "directory", json_object_new_string(view->dir));
 	json_object_object_add(object, "state", json_object_new_string(view->state));
-	add(object, "state_for_ms", view->for_ms);
+	add_span(object, "state_for_ms", view->for_ms);
 	add_troubles(object, view);
 	add(object, "uptime_ms", status->uptime_ms);
 	add(object, "generation", status->generation);
@@ -302,7 +319,8 @@ cmd_status(int argc, char **argv)
 	if (result != STATUS_OK)
 		return result;
 	view.dir = ask.where;
-	facts_ask_auditor(ask.where, &view.facts, AUDITOR_MS);
+	facts_ask_auditor(ask.where, &view.facts,
+			  view.facts.status.auditor_up ? ASK_MS : AUDITOR_MS);
 	judge(&view);
 	if (ask.json)
 		print_json(&view);

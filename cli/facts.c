@@ -22,12 +22,16 @@ facts_ask_auditor(const char *dir, struct facts *facts, uint32_t timeout_ms)
 	int fd = control_connect(dir, "metrics");
 
 	facts->auditor = false;
+	facts->silent = false;
 	if (fd < 0)
 		return;
+	errno = 0;
 	if (control_ask(fd, &msg, sizeof(msg), -1, &answer, MSG_METRICS_ARE, timeout_ms) == 0 &&
 	    answer.any.METRICS_ARE_body.version == IPC_VERSION) {
 		facts->metrics = answer.any.METRICS_ARE_body;
 		facts->auditor = true;
+	} else {
+		facts->silent = errno == ETIMEDOUT;
 	}
 	close(fd);
 }

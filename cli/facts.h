@@ -14,6 +14,7 @@
 struct facts {
 	bool listener; /* it answered: status is set */
 	bool auditor;  /* so are metrics */
+	bool silent;   /* it can be connected to, and does not answer */
 	struct ipc_ctl_status status;
 	struct ipc_metrics metrics;
 };
@@ -28,7 +29,7 @@ int facts_status_open(const char *dir);
 
 /**
  * facts_ask_auditor() - ask the auditor of that directory.
- * @facts: auditor and metrics are set. @timeout_ms: for the answer.
+ * @facts: auditor, silent and metrics are set. @timeout_ms: for the answer.
  */
 void facts_ask_auditor(const char *dir, struct facts *facts, uint32_t timeout_ms);
 

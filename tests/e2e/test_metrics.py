@@ -325,6 +325,21 @@ class Amiss(unittest.TestCase):
             found = numbers(one)
             self.assertEqual(found["sockward_up", "part=auditor"], 1)
 
+    def test_an_auditor_that_stands_still(self):
+        with suite.Suite(RULES) as one:
+            auditor = one.pid("auditor")
+            os.kill(auditor, signal.SIGSTOP)
+            try:
+                code, now = status(one)
+                self.assertEqual((code, now["state"], now["auditor"], now["amiss"]),
+                                 (3, "degraded", True,
+                                  [{"what": "the auditor does not answer", "for_ms": None}]))
+                self.assertIn("the auditor does not answer, since an unknown time",
+                              one.control("status").stdout)
+            finally:
+                os.kill(auditor, signal.SIGCONT)
+            self.assertEqual(status(one)[0], 0)
+
     def test_nobody_is_there(self):
         done = suite.sockward("metrics", "--runtime-dir", "/nonexistent")
         self.assertEqual(done.returncode, 1)
