@@ -36,6 +36,7 @@
 #define ACCOUNTS_MOST 32768
 #define TICK_MS       50   /* between two looks at what is due */
 #define ALIVE         100  /* ticks between two words to the service manager */
+#define VERIFY        16   /* tokens under way; the authenticator's channel takes more */
 #define SHARE         250  /* messages of a worker in a tick; what is more waits */
 #define REQUEST       10   /* of them that a request takes */
 #define RECORDS_MOST  4096 /* that the auditor has not stored yet */
@@ -121,8 +122,8 @@ struct broker {
 	volatile sig_atomic_t stop;   /* SIGTERM came */
 	volatile sig_atomic_t reload; /* SIGHUP came */
 	uint32_t listener_uid;
-	uint32_t verifying; /* sessions that the authenticator has not answered */
-	int passed;         /* what came with the message that is served; -1: nothing */
+	struct ipc_verify verifying[VERIFY]; /* what the authenticator has not answered */
+	int passed; /* what came with the message that is served; -1: nothing */
 
 	struct peer door;
 	struct peer peers[IPC_AUDITOR + 1]; /* by channel: the listener, the helpers */
@@ -149,6 +150,8 @@ struct broker {
 
 extern struct broker broker;
 extern const struct image_header policy_none; /* denies everything */
+/* A session's token under way, of session 0 if there is none; others of that place wait. */
+#define VERIFY_OF(its) (&broker.verifying[((its)-broker.sessions) % VERIFY])
 
 /* What serves a message that came from @peer. Its descriptor, if any, is broker.passed. */
 typedef void handler(struct peer *peer, const union ipc_any *any);
@@ -200,9 +203,7 @@ void record_new(enum event event, enum reason reason, const struct ipc_record *f
 /** record_send() - send what waits to the auditor; what it does not take now goes later. */
 void record_send(void);
 
-/**
- * record_room() - may the loop serve what can cause records?
- */
+/** record_room() - may the loop serve what can cause records? */
 bool record_room(void);
 
 handler record_stored; /* AUDIT_READY, STORED: what was granted goes on */
@@ -215,9 +216,7 @@ handler record_stored; /* AUDIT_READY, STORED: what was granted goes on */
  */
 void peer_gone(struct peer *peer, enum reason reason);
 
-/**
- * links_keep() - connect to the helpers that are not there; each tick.
- */
+/** links_keep() - connect to the helpers that are not there; each tick. */
 void links_keep(void);
 
 /**
@@ -279,9 +278,7 @@ void session_kill(struct session *session, enum reason reason);
  */
 struct session *session_find(uint64_t id);
 
-/**
- * session_due() - what was @due is due.
- */
+/** session_due() - what was @due is due. */
 void session_due(struct session *session);
 
 handler session_new, session_end, session_counts, session_asked_to_stop;
@@ -293,9 +290,7 @@ handler session_new, session_end, session_counts, session_asked_to_stop;
  */
 void account_now(struct account *account);
 
-/**
- * grant_stored() - `authenticated` is stored: GRANTED.
- */
+/** grant_stored() - `authenticated` is stored: GRANTED. */
 void grant_stored(struct session *session);
 
 handler grant_auth, grant_verdict;

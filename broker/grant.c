@@ -44,6 +44,7 @@ refuse(struct session *session, enum reason reason)
 {
 	struct ipc_refused refused = {.head = {MSG_REFUSED}, .reason = reason};
 
+	explicit_bzero(VERIFY_OF(session), sizeof(struct ipc_verify));
 	record_new(EVENT_REFUSED, reason, &session->record);
 	session->reason = reason;
 	session_state(session, IPC_DRAIN);
@@ -67,23 +68,23 @@ grant_auth(struct peer *peer, const union ipc_any *any)
 {
 	struct session *session = container_of(peer, struct session, peer);
 	struct ipc_record *facts = &session->record;
-	struct ipc_verify verify = {{MSG_VERIFY}, 0, facts->session, any->AUTH_body};
+	struct ipc_verify *verify = VERIFY_OF(session);
 
+	*verify = (struct ipc_verify){{MSG_VERIFY}, 0, facts->session, any->AUTH_body};
 	session_state(session, IPC_ASKED);
-	facts->dialect = verify.auth.dialect;
-	facts->has_origin = verify.auth.has_origin ? 1 : 0;
-	facts->told = facts->client.proxy ? verify.auth.told : facts->told;
-	memcpy(facts->host, verify.auth.host, IPC_HOST);
-	memcpy(facts->origin, verify.auth.origin, IPC_ORIGIN);
+	facts->dialect = verify->auth.dialect;
+	facts->has_origin = verify->auth.has_origin ? 1 : 0;
+	facts->told = facts->client.proxy ? verify->auth.told : facts->told;
+	memcpy(facts->host, verify->auth.host, IPC_HOST);
+	memcpy(facts->origin, verify->auth.origin, IPC_ORIGIN);
 	if (!broker.generation)
 		refuse(session, REASON_NO_POLICY);
 	else if (broker.peers[IPC_AUDITOR].fd < 0)
 		refuse(session, REASON_AUDITOR_LOST);
-	else if (ipc_post(broker.peers[IPC_AUTHENTICATOR].fd, &verify, sizeof(verify)) < 0)
+	else if (broker.peers[IPC_AUTHENTICATOR].fd < 0)
 		refuse(session, REASON_AUTHENTICATOR_LOST);
-	else
-		broker.verifying++;
-	explicit_bzero(&verify, sizeof(verify));
+	else /* or when there is another authenticator */
+		(void)ipc_post(broker.peers[IPC_AUTHENTICATOR].fd, verify, sizeof(*verify));
 }
 
 /* The authenticator judged the texts too, and chose a grant: the limits remain. */
@@ -93,27 +94,24 @@ grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 	const struct ipc_verdict *said = &any->VERDICT_body;
 	struct session *session = session_find(said->session);
 	uint32_t i = policy_grant(&broker.policy, said->grant);
-	const struct image_grant *grant;
-	uint64_t lifetime;
 
-	broker.verifying -= broker.verifying > 0;
 	if (!session || session->peer.state != IPC_ASKED || session->account)
 		return;
+	explicit_bzero(VERIFY_OF(session), sizeof(struct ipc_verify));
 	memcpy(session->record.grant, said->grant, IPC_GRANT);
 	memcpy(session->record.subject, said->subject, IPC_SUBJECT);
 	if (said->reason || i == IMAGE_NONE) {
 		refuse(session, said->reason ? said->reason : REASON_TOKEN_WRONG);
 		return;
 	}
-	grant = &broker.policy.grants[i];
+	const struct image_grant *grant = session->grant = &broker.policy.grants[i];
 	session->account = account_of(&session->record);
 	if (!session->account || session->account->sessions++ >= grant->sessions) {
 		refuse(session, session->account ? REASON_SESSIONS_LIMIT : REASON_RESOURCES);
 		return;
 	}
-	session->grant = grant;
 	session->ends_with = REASON_LIFETIME;
-	lifetime = grant->session_timeout_ms ? grant->session_timeout_ms : UINT32_MAX;
+	uint64_t lifetime = grant->session_timeout_ms ? grant->session_timeout_ms : UINT32_MAX;
 	if (said->lifetime_s && said->lifetime_s < lifetime / 1000) {
 		lifetime = said->lifetime_s * 1000;
 		session->ends_with = REASON_TOKEN_EXPIRED;

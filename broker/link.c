@@ -36,7 +36,6 @@ peer_gone(struct peer *peer, enum reason reason)
 	}
 	peer_close(peer);
 	peer->state = IPC_DEAD;
-	broker.verifying = 0; /* if it was the authenticator; else a few more are under way */
 	log_note("channel %d is lost; the sessions live on", peer->channel);
 	listener_greet();
 }
@@ -78,6 +77,9 @@ links_keep(void)
 			peer_gone(peer, REASON_RESOURCES);
 		listener_greet();
 		/* What the one before was asked, it may not have answered. */
+		for (uint32_t n = 0; i == IPC_AUTHENTICATOR && n < VERIFY; n++)
+			if (broker.verifying[n].session)
+				(void)ipc_post(fd, &broker.verifying[n], sizeof(*broker.verifying));
 		for (uint32_t n = 0; i == IPC_RESOLVER && n < broker.streams_used; n++)
 			if (broker.streams[n].session && broker.streams[n].state == STREAM_LOOKUP)
 				(void)stream_look_up(&broker.streams[n]);

@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #define STOP_MS 2000
-#define VERIFY  16   /* that the authenticator's channel takes at once, and more */
 #define STALL   5000 /* ms that streams live on while no record can be made */
 
 static handler *const handlers[IPC_TYPE_COUNT] = {
@@ -62,7 +61,8 @@ must_wait(struct peer *peer)
 		return false;
 	links_keep(); /* a helper that comes back at once was not away */
 	peer->waits = ++peer->messages > SHARE ||
-		      (peer->messages && peer->state == IPC_NEW && broker.verifying >= VERIFY);
+		      (peer->messages && peer->state == IPC_NEW &&
+		       VERIFY_OF(container_of(peer, struct session, peer))->session);
 	if (peer->waits)
 		(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, peer->fd, NULL);
 	return peer->waits;

@@ -25,7 +25,6 @@ main(int argc, char **argv)
 	struct confinement wanted = {.file_bytes = 1 << 30, .tcp = true, .filter = &filter_broker};
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	struct stat door;
-	int listens = 0;
 
 	if (argc != 2 || chdir(argv[1]) < 0 || stat("broker.sock", &door) < 0)
 		fail_start("usage: sockward-broker RUNTIME-DIR <POLICY-IMAGE");
@@ -38,9 +37,8 @@ main(int argc, char **argv)
 	    signal(SIGHUP, signalled) == SIG_ERR || signal(SIGTERM, signalled) == SIG_ERR)
 		fail_start("cannot start");
 	broker.door.ready = door_listener;
-	(void)getsockopt(FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){sizeof(int)});
-	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 || !listens ||
-	    peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
+	if (!pid || atol(pid) != getpid() || !count || strcmp(count, "1") != 0 ||
+	    listen(FDS_FIRST, SOMAXCONN) < 0 || peer_open(&broker.door, FDS_FIRST, EPOLLIN) < 0)
 		fail_start("needs one listening AF_UNIX SOCK_SEQPACKET socket (LISTEN_FDS)");
 	confine(&wanted);
 	record_new(EVENT_START, REASON_NONE, NULL);

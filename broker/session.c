@@ -134,6 +134,8 @@ session_kill(struct session *session, enum reason reason)
 				   true);
 	}
 	peer_close(&session->peer);
+	if (VERIFY_OF(session)->session == session->record.session)
+		explicit_bzero(VERIFY_OF(session), sizeof(struct ipc_verify));
 	if (session->account)
 		session->account->sessions--;
 	session->record.end = (struct ipc_session_end){{0}, REASON_LISTENER_LOST, 0, -1, 0, 0, 0};
