@@ -8,12 +8,16 @@ UNITS_MADE = \
 	units/sockward-authenticator@.service \
 	units/sockward-auditor@.service \
 	units/sockward-check@.service \
+	units/sockward-metrics@.service \
 	units/sockward-drain@.service
 UNITS_PLAIN = \
 	units/sockward@.socket \
 	units/sockward@.target \
 	units/sockward-setup@.service \
 	units/sockward-control@.socket \
+	units/sockward-status@.socket \
+	units/sockward-counts@.socket \
+	units/sockward-metrics@.socket \
 	units/sockward-broker@.socket \
 	units/sockward-resolver@.socket \
 	units/sockward-authenticator@.socket \
@@ -43,6 +47,7 @@ units/sockward-authenticator@.service: units/sockward-authenticator@.service.in
 units/sockward-auditor@.service: units/sockward-auditor@.service.in
 units/sockward-check@.service: units/sockward-check@.service.in
 units/sockward-drain@.service: units/sockward-drain@.service.in
+units/sockward-metrics@.service: units/sockward-metrics@.service.in
 
 # Under the names that systemd wants; the sources say what they are.
 install-data-local:

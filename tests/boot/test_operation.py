@@ -100,6 +100,7 @@ class Operation(unittest.TestCase):
 
     def live(self):
         client = wsclient.connect(DEMO, self.echo.path(), timeout=30)
+        client.near = client.sock.getsockname()[1]
         self.addCleanup(client.sock.close)
         self.still(client)
         return client
@@ -112,7 +113,7 @@ class Operation(unittest.TestCase):
         return self.machine.systemctl(verb, UNIT % what, **how)
 
     def generation(self):
-        return int(self.machine.status("demo")["policy"].split()[1].rstrip(","))
+        return self.machine.status("demo")["generation"]
 
     # --- the policy -------------------------------------------------------------------------
 
@@ -212,8 +213,10 @@ class Operation(unittest.TestCase):
         with self.assertRaises((wsclient.Closed, wsclient.Gone)):
             while True:
                 client.recv()
-        ends = [record["reason"] for record in self.machine.records("demo", event="session-end")]
-        self.assertEqual(ends[-1], "draining")
+        opened = self.machine.records("demo", event="session-open")
+        session = [r["session"] for r in opened if r["client_port"] == client.near][-1]
+        end, = self.machine.wait_records("demo", event="session-end", session=session)
+        self.assertEqual(end["reason"], "draining")
         self.serves()
         self.assertTrue(before)
         suite.wait_for(lambda: not self.left_open(), what="an end for each session")
@@ -322,7 +325,7 @@ class Operation(unittest.TestCase):
         with self.assertRaises(ConnectionRefusedError):
             wsclient.connect(DEMO, self.echo.path())
         self.assertEqual(self.machine.records("demo")[-1]["event"], "stop")
-        self.machine.systemctl("start", "sockward@demo.target")
+        self.machine.systemctl("start", "sockward@demo.socket")
         self.serves()
 
 

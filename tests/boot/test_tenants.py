@@ -8,10 +8,13 @@ import re
 import socket
 import sys
 import unittest
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import booted
+import openmetrics
 import suite
 import tap
 import targets
@@ -23,6 +26,14 @@ DEMO, SECOND = (HOST, 8086), (HOST, 8090)
 PROGRAMS = {"listen": "sockward@%s.service", "broker": "sockward-broker@%s.service",
             "names": "sockward-resolver@%s.service", "auth": "sockward-authenticator@%s.service",
             "audit": "sockward-auditor@%s.service"}
+CONNECT = """import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+try:
+    s.connect(sys.argv[1])
+    print("in")
+except OSError as error:
+    print(type(error).__name__)
+"""
 SECRET = "a-secret-of-demo-0123456789abcdef0123456789"
 
 
@@ -114,9 +125,6 @@ class Tenants(unittest.TestCase):
 
     def test_who_may_connect_to_whom(self):
         """A door is its visitor's alone: nobody else of the tenant, nor of another one."""
-        script = ("import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
-                  "try:\n s.connect(sys.argv[1])\n print('in')\nexcept OSError as e:\n"
-                  " print(type(e).__name__)\n")
         asks = [("sw-demo-listen", "broker", True), ("sw-demo-broker", "auditor", True)] + [
             (user, door, False) for door, mine in (("broker", "listen"), ("resolver", "broker"),
                                                    ("authenticator", "broker"),
@@ -127,7 +135,7 @@ class Tenants(unittest.TestCase):
             with self.subTest(user=user, door=door):
                 said = self.machine.run("setpriv", "--reuid", user, "--regid", user
                                         if user != "nobody" else "nogroup", "--clear-groups",
-                                        "python3", "-c", script,
+                                        "python3", "-c", CONNECT,
                                         "/run/sockward/demo/%s.sock" % door).stdout.strip()
                 self.assertEqual(said, "in" if opens else "PermissionError")
 
@@ -186,6 +194,34 @@ class Tenants(unittest.TestCase):
         self.assertEqual(closed.exception.code, 4008, closed.exception.reason)
         self.machine.wait_records("demo", event="refused", peer="169.254.169.254",
                                   reason="timeout")
+
+    def fetch(self):
+        with urllib.request.urlopen("http://127.0.0.1:9086/metrics", timeout=20) as answer:
+            return answer.read().decode()
+
+    def test_metrics_are_off_until_they_are_enabled(self):
+        with self.assertRaises(urllib.error.URLError):
+            self.fetch()
+        self.machine.systemctl("enable", "--now", "sockward-metrics@demo.socket")
+        try:
+            for _ in range(3):
+                numbers = openmetrics.parse(self.fetch())
+        except OSError:
+            for entry in self.machine.journal("-u", "sockward-metrics@demo.service"):
+                print("#", entry["MESSAGE"])
+            raise
+        ups = {key: value for key, value in numbers.items() if key[0] == "sockward_up"}
+        self.assertEqual(set(ups.values()), {1.0}, ups)
+        pid = self.machine.pid("sockward-metrics@demo.service")
+        facts = suite.status_of(pid)
+        self.assertNotEqual(facts["Uid"].split()[0], "0")
+        # It may ask, and not order.
+        for door, opens in (("status", True), ("metrics", True), ("control", False)):
+            done = self.machine.run("setpriv", "--reuid", "nobody", "--regid", "nogroup",
+                                    "--groups", "sockward-metrics", "python3", "-c", CONNECT,
+                                    "/run/sockward/demo/%s.sock" % door)
+            self.assertEqual(done.stdout.strip(), "in" if opens else "PermissionError", door)
+        self.machine.systemctl("disable", "--now", "sockward-metrics@demo.socket")
 
     def test_a_tenant_needs_a_sound_name(self):
         for name in ("Upper", "with-hyphen", "seventeenletters1"):

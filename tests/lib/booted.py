@@ -232,9 +232,9 @@ class Machine:
         return suite.wait_for(there, seconds, "%d records %s" % (count, fields))
 
     def status(self, tenant):
-        done = self.run("sockward", "status", "--runtime-dir", "/run/sockward/" + tenant,
-                        check=False)
-        return dict(line.split(None, 1) for line in done.stdout.splitlines() if " " in line)
+        done = self.run("sockward", "status", "--json", "--runtime-dir",
+                        "/run/sockward/" + tenant, check=False)
+        return json.loads(done.stdout)
 
     def journal(self, *matches):
         done = self.run("journalctl", "--no-pager", "-o", "json", *matches)
