@@ -31,15 +31,16 @@
 
 #define container_of(member, type, field) ((type *)(void *)((char *)(member)-offsetof(type, field)))
 
-#define SESSIONS_MOST 16384 /* half of them live, the others ending */
-#define STREAMS_MOST  65536
-#define ACCOUNTS_MOST 32768
-#define TICK_MS       50   /* between two looks at what is due */
-#define ALIVE         100  /* ticks between two words to the service manager */
-#define VERIFY        16   /* tokens under way; the authenticator's channel takes more */
-#define SHARE         250  /* messages of a worker in a tick; what is more waits */
-#define REQUEST       10   /* of them that a request takes */
-#define RECORDS_MOST  4096 /* that the auditor has not stored yet */
+#define SESSIONS_MOST  16384 /* half of them live, the others ending */
+#define STREAMS_MOST   65536
+#define ACCOUNTS_MOST  32768
+#define LISTENERS_MOST 257
+#define TICK_MS        50   /* between two looks at what is due */
+#define ALIVE          100  /* ticks between two words to the service manager */
+#define VERIFY         16   /* tokens under way; the authenticator's channel takes more */
+#define SHARE          250  /* messages of a worker in a tick; what is more waits */
+#define REQUEST        10   /* of them that a request takes */
+#define RECORDS_MOST   4096 /* that the auditor has not stored yet */
 
 /* Something in epoll: a channel to a program, or a bare descriptor. */
 struct peer {
@@ -66,7 +67,8 @@ struct account {
  * changes in session_state() only.
  */
 struct session {
-	struct peer peer; /* the channel */
+	struct peer peer;      /* the channel */
+	struct peer *listener; /* whose it is */
 	LIST_HEAD(, stream) streams;
 	uint64_t due;                    /* ms; 0: nothing is */
 	enum reason ends_with;           /* what it means that something is due */
@@ -126,7 +128,8 @@ struct broker {
 	int passed; /* what came with the message that is served; -1: nothing */
 
 	struct peer door;
-	struct peer peers[IPC_AUDITOR + 1]; /* by channel: the listener, the helpers */
+	struct peer peers[IPC_AUDITOR + 1];    /* by channel: the helpers */
+	struct peer listeners[LISTENERS_MOST]; /* one, or one for each connection */
 
 	struct policy policy;                   /* without an image, one that denies everything */
 	uint32_t generation;                    /* 0: no image */

@@ -10,7 +10,7 @@ listener_tell(uint32_t type, const struct session *session)
 
 	memcpy(note.grant, session->record.grant, IPC_GRANT);
 	memcpy(note.subject, session->record.subject, IPC_SUBJECT);
-	return ipc_post(broker.peers[IPC_LISTENER].fd, &note, sizeof(note)) == 0;
+	return ipc_post(session->listener->fd, &note, sizeof(note)) == 0;
 }
 
 void
@@ -23,7 +23,8 @@ listener_greet(void)
 	hello.resolver_up = broker.peers[IPC_RESOLVER].fd >= 0;
 	hello.authenticator_up = broker.peers[IPC_AUTHENTICATOR].fd >= 0;
 	hello.auditor_up = broker.peers[IPC_AUDITOR].state == IPC_OPEN;
-	(void)ipc_post(broker.peers[IPC_LISTENER].fd, &hello, sizeof(hello));
+	for (uint32_t i = 0; i < LISTENERS_MOST; i++)
+		(void)ipc_post(broker.listeners[i].fd, &hello, sizeof(hello));
 }
 
 /* What waits for a helper's answer runs into its own deadline. */
@@ -45,13 +46,15 @@ door_listener(struct peer *door)
 {
 	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct ucred who = {.uid = ~0U};
-	struct peer *listener = &broker.peers[IPC_LISTENER];
+	struct peer *listener = broker.listeners;
 
 	if (fd < 0)
 		return;
+	while (listener->fd >= 0 && listener < &broker.listeners[LISTENERS_MOST - 1])
+		listener++;
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof(who)});
 	if (listener->fd >= 0 || who.uid != broker.listener_uid) {
-		log_note("turned away a second listener, or one of uid %u", who.uid);
+		log_note("turned away one listener too many, or one of uid %u", who.uid);
 		close(fd);
 		return;
 	}

@@ -30,6 +30,9 @@ main(int argc, char **argv)
 		fail_start("usage: sockward-broker RUNTIME-DIR <POLICY-IMAGE");
 	for (enum ipc_channel i = 0; i <= IPC_AUDITOR; i++)
 		broker.peers[i] = (struct peer){-1, i, IPC_DEAD, peer_message, 0, false};
+	for (uint32_t i = 0; i < LISTENERS_MOST; i++)
+		broker.listeners[i] =
+			(struct peer){-1, IPC_LISTENER, IPC_DEAD, peer_message, 0, false};
 	broker.policy.header = &policy_none;
 	broker.listener_uid = door.st_uid; /* whose the door is, may come in */
 	broker.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -50,7 +50,7 @@ bury(struct session *session)
 	enum reason reason = session->reason ? session->reason : session->record.end.reason;
 
 	session->due = broker.now + SAY_MS;
-	if (broker.now < session->ends_ms) {
+	if (broker.now < session->ends_ms && !broker.stop) {
 		(void)listener_tell(MSG_SESSION_KILL, session);
 	} else if (LIST_EMPTY(&session->streams)) {
 		record_new(EVENT_SESSION_END, reason, &session->record);
@@ -72,7 +72,7 @@ session_due(struct session *session)
 }
 
 void
-session_new(struct peer *peer UNUSED, const union ipc_any *any)
+session_new(struct peer *peer, const union ipc_any *any)
 {
 	const struct ipc_session_open *open = &any->SESSION_OPEN_body;
 	struct session *session = session_find(0);
@@ -85,6 +85,7 @@ session_new(struct peer *peer UNUSED, const union ipc_any *any)
 		return;
 	}
 	broker.ids[session - broker.sessions] = open->session;
+	session->listener = peer;
 	session->record.session = open->session;
 	session->record.client = open->client;
 	session->record.mono_ns = open->accepted_ns;
@@ -140,8 +141,7 @@ session_kill(struct session *session, enum reason reason)
 		session->account->sessions--;
 	session->record.end = (struct ipc_session_end){{0}, REASON_LISTENER_LOST, 0, -1, 0, 0, 0};
 	/* At the broker's own end nobody is awaited. */
-	session->ends_ms =
-		broker.stop || broker.peers[IPC_LISTENER].fd < 0 ? 0 : broker.now + WORD_MS;
+	session->ends_ms = broker.stop || session->listener->fd < 0 ? 0 : broker.now + WORD_MS;
 	bury(session);
 }
 

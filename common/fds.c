@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/fds.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,16 +11,11 @@ int
 fds_connect(const char *path, int type)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	size_t length = strlen(path);
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	int fd;
+	bool fits = strlen(path) < sizeof(name.sun_path);
+	int fd = fits ? socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
 
-	errno = ENAMETOOLONG;
-	if (length >= sizeof(name.sun_path))
-		return -1;
-	memcpy(name.sun_path, path, length);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&name, size) == 0)
+	(void)strncpy(name.sun_path, path, sizeof(name.sun_path) - 1);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
 		return fd;
 	close(fd); /* which keeps errno when it succeeds */
 	return -1;

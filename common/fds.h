@@ -54,7 +54,8 @@ void fds_notify(const char *state);
  * fds_connect() - connect to a socket by path.
  * @type: SOCK_SEQPACKET or SOCK_DGRAM.
  *
- * Returns a non-blocking, close-on-exec descriptor, or -1 with errno. Connecting
+ * Returns a non-blocking, close-on-exec descriptor, or -1 with errno (not set for a path
+ * that is too long). Connecting
  * a local socket does not wait but for a full backlog, which is EAGAIN here.
  */
 int fds_connect(const char *path, int type);

@@ -30,8 +30,8 @@ is_room(void)
  * At the start of a suite its helpers may come a moment after the broker: the first
  * clients wait for them, and are not refused.
  */
-static bool
-begun(void)
+bool
+doors_begun(void)
 {
 	if ((listener.hello.authenticator_up && listener.hello.auditor_up) ||
 	    listener.now - listener.started >= BEGIN_MS)
@@ -42,8 +42,8 @@ begun(void)
 void
 doors_adjust(void)
 {
-	bool pause =
-		listener.broker_state != IPC_OPEN || listener.draining || !is_room() || !begun();
+	bool pause = listener.broker_state != IPC_OPEN || listener.draining || !is_room() ||
+		     !doors_begun();
 
 	reserve_restore();
 	if (pause == listener.paused)
@@ -218,6 +218,21 @@ shed(int door)
 }
 
 void
+door_take(int fd, const struct sockaddr_storage *from)
+{
+	struct ipc_addr client = address_of(from);
+
+	client.proxy = is_listed_proxy(&client);
+	if (source_join(&client)) {
+		set_options(fd);
+		session_begin(fd, &client);
+	} else {
+		close(fd);
+		listener.shed_total++;
+	}
+}
+
+void
 door_ready(struct source *door)
 {
 	for (int i = 0; i < BATCH && is_room(); i++) {
@@ -225,20 +240,11 @@ door_ready(struct source *door)
 		socklen_t size = sizeof(from);
 		int fd = accept4(door->fd, (struct sockaddr *)&from, &size,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		struct ipc_addr client;
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 			shed(door->fd);
 		if (fd < 0)
 			return;
-		client = address_of(&from);
-		client.proxy = is_listed_proxy(&client);
-		if (source_join(&client)) {
-			set_options(fd);
-			session_begin(fd, &client);
-		} else {
-			close(fd);
-			listener.shed_total++;
-		}
+		door_take(fd, &from);
 	}
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "ipc/channel.h"
 #include "ipc/words.h"
@@ -123,6 +124,9 @@ struct listener {
 	bool begun;        /* all that a session needs was up once */
 	uint64_t alive_ms; /* when a service manager that watches hears again */
 	bool watched;
+	bool is_alone; /* there is one connection, and no door */
+	int alone;     /* that connection, until its session begins; then -1 */
+	struct sockaddr_storage alone_from;
 	uint64_t retry_ms;
 	bool stopping;
 	bool draining;
@@ -187,6 +191,33 @@ int source_add(struct source *source, int fd, void (*ready)(struct source *));
 void source_close(struct source *source);
 
 /* doors.c */
+
+/**
+ * door_take() - begin a session for a connection, if its source may have one more.
+ * @fd: taken over. @from: its other end.
+ */
+void door_take(int fd, const struct sockaddr_storage *from);
+
+/**
+ * doors_begun() - may sessions begin? At first all that they need must be up, or have
+ * had time to.
+ */
+bool doors_begun(void);
+
+/* alone.c: where systemd accepts, and there is a listener for each connection */
+
+/**
+ * alone_take() - this listener is for one connection, which was passed.
+ * @fd: a connected stream socket; taken over. Ends the program on failure.
+ */
+void alone_take(int fd);
+
+/**
+ * alone_over() - begin its session when that can be, and tell whether all is done.
+ *
+ * Returns false for ever where clients come in by doors.
+ */
+bool alone_over(void);
 
 /**
  * doors_adjust() - serve the doors while there is a broker and room, else pause them.

@@ -3,6 +3,7 @@ noinst_LIBRARIES += listener/liblistener.a
 listener_liblistener_a_SOURCES = \
 	listener/listener.h \
 	listener/doors.c \
+	listener/alone.c \
 	listener/session.c \
 	listener/spawn.c \
 	listener/busy.c \

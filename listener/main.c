@@ -143,16 +143,18 @@ take_descriptors(void)
 			   listener.ndoors < DOORS_MOST) {
 			listener.doors[listener.ndoors++] = (struct source){fd, door_ready};
 			(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		} else if (fds_is_socket(fd, 0, SOCK_STREAM, false) && !listener.is_alone) {
+			alone_take(fd);
 		} else {
-			fail_start("descriptor %d ('%s') is no listening stream socket; check "
-				   "ListenStream= and Accept=no of the socket unit",
+			fail_start("descriptor %d ('%s') is no stream socket; check ListenStream= "
+				   "of the socket unit",
 				   fd, passed[i].name);
 		}
 	}
 	errno = 0;
-	if (!listener.ndoors)
-		fail_start("no listening socket was passed (LISTEN_FDS): start it by its socket "
-			   "unit or by 'sockward run'");
+	if (!listener.ndoors == !listener.is_alone)
+		fail_start("either listening sockets or one connection must be passed "
+			   "(LISTEN_FDS): start it by its socket unit or by 'sockward run'");
 	if (listener.worker < 0)
 		fail_start("no worker: pass the descriptor 'worker', or --worker FILE");
 }
@@ -245,7 +247,8 @@ serve(void)
 {
 	struct epoll_event event;
 
-	while (!listener.stopping || (spawn_owed() && listener.now < listener.stop_ms)) {
+	while (!alone_over() &&
+	       (!listener.stopping || (spawn_owed() && listener.now < listener.stop_ms))) {
 		bool soon = listener.broker.fd < 0 || !listener.begun || listener.stopping;
 		int due = sooner(sessions_due(), busy_due());
 		int wait = sooner(due, soon ? KEEP_MS : -1);

@@ -9,6 +9,7 @@ UNITS_MADE = \
 	units/sockward-auditor@.service \
 	units/sockward-check@.service \
 	units/sockward-metrics@.service \
+	units/sockward-inetd@.service \
 	units/sockward-drain@.service
 UNITS_PLAIN = \
 	units/sockward@.socket \
@@ -18,6 +19,7 @@ UNITS_PLAIN = \
 	units/sockward-status@.socket \
 	units/sockward-counts@.socket \
 	units/sockward-metrics@.socket \
+	units/sockward-inetd.socket \
 	units/sockward-broker@.socket \
 	units/sockward-resolver@.socket \
 	units/sockward-authenticator@.socket \
@@ -48,6 +50,7 @@ units/sockward-auditor@.service: units/sockward-auditor@.service.in
 units/sockward-check@.service: units/sockward-check@.service.in
 units/sockward-drain@.service: units/sockward-drain@.service.in
 units/sockward-metrics@.service: units/sockward-metrics@.service.in
+units/sockward-inetd@.service: units/sockward-inetd@.service.in
 
 # Under the names that systemd wants; the sources say what they are.
 install-data-local:

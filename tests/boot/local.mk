@@ -3,7 +3,8 @@
 BOOT_TESTS = \
 	tests/boot/test_exposure.py \
 	tests/boot/test_tenants.py \
-	tests/boot/test_operation.py
+	tests/boot/test_operation.py \
+	tests/boot/test_inetd.py
 if SERVES
 TESTS += $(BOOT_TESTS)
 endif
