@@ -148,8 +148,10 @@ class Machine:
 
     def run(self, *argv, check=True, seconds=60, stdin=None):
         """A command in the container."""
-        done = subprocess.run(["nsenter", "-t", str(self.leader), "-a", "--", *argv], text=True,
-                              capture_output=True, timeout=seconds, input=stdin,
+        # Its root and directory too: where this host is a chroot, so is the container.
+        enter = ["nsenter", "-t", str(self.leader), "-a", "-r", "-w", "--"]
+        done = subprocess.run(enter + list(argv), text=True, capture_output=True,
+                              timeout=seconds, input=stdin,
                               stdin=None if stdin is not None else subprocess.DEVNULL)
         if check and done.returncode:
             raise AssertionError("%s: %d: %s%s" % (" ".join(argv), done.returncode, done.stdout,
