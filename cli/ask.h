@@ -6,13 +6,14 @@
 #include <stdbool.h>
 
 #include "cli/control.h"
+#include "cli/which.h"
 #include "ipc/messages.h"
 
 #define ASK_MS 5000 /* the listener never blocks: it answers within this, or not at all */
 
 struct ask {
 	const char *command;
-	const char *dir; /* --runtime-dir, or NULL */
+	struct which which;
 	char where[CONTROL_DIR];
 	const char *deadline;
 	const char *operand;
@@ -21,7 +22,7 @@ struct ask {
 
 /**
  * ask_options() - read the options of such a command.
- * @allowed: r for --runtime-dir, j for --json, d for --deadline, o for one
+ * @allowed: r for --runtime-dir and --tenant, j for --json, d for --deadline, o for one
  *           operand.
  * @ask: always set.
  *

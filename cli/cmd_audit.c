@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/cmd_audit.h"
+#include "cli/which.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +20,14 @@ enum exit_status {
 };
 
 static const char usage[] =
-	"usage: sockward audit show FILE [--session ID] [--event EVENT] [--json]\n"
-	"       sockward audit verify FILE [--last SEQ:HASH]\n"
+	"usage: sockward audit show [FILE] [--session ID] [--event EVENT] [--json]\n"
+	"       sockward audit verify [FILE] [--last SEQ:HASH]\n"
 	"\n"
 	"  show      print the records, one a line\n"
 	"  verify    prove the chain of hashes; name the first bad record\n"
 	"\n"
+	"  --tenant NAME     FILE is that tenant's, /var/log/sockward/NAME/audit.jsonl; so it\n"
+	"                    is with $SOCKWARD_TENANT where neither is given\n"
 	"  --session ID      only records of that session (16 hex digits)\n"
 	"  --event EVENT     only records of that kind, such as refused or scan\n"
 	"  --json            the lines as they stand in the file\n"
@@ -38,6 +41,8 @@ static const char usage[] =
 
 struct options {
 	const char *file;
+	const char *tenant;
+	char trail[WHICH_PATH];
 	const char *session;
 	const char *event;
 	bool json;
@@ -75,14 +80,35 @@ read_last(struct options *options, const char *text)
 	return 0;
 }
 
+/* Which file: likewise. */
+static int
+read_file(int n, char **files, struct options *options)
+{
+	int found;
+
+	if (n > (options->tenant ? 0 : 1))
+		return wrong("too much: ", files[n - 1]);
+	options->file = n ? files[0] : options->trail;
+	if (n)
+		return -1;
+	found = which_trail(options->tenant, options->trail);
+	if (found == 0)
+		return wrong("which file? or --tenant NAME", "");
+	return found < 0 ? EXIT_USAGE : -1;
+}
+
 /* Returns an exit status, or -1 to go on. */
 static int
 read_options(int argc, char **argv, bool show, struct options *options)
 {
 	static const struct option all[] = {
-		{"session", required_argument, NULL, 's'}, {"event", required_argument, NULL, 'e'},
-		{"json", no_argument, NULL, 'j'},          {"last", required_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+		{"session", required_argument, NULL, 's'},
+		{"event", required_argument, NULL, 'e'},
+		{"json", no_argument, NULL, 'j'},
+		{"last", required_argument, NULL, 'l'},
+		{"tenant", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -92,7 +118,9 @@ read_options(int argc, char **argv, bool show, struct options *options)
 			fputs(usage, stdout);
 			return EXIT_GOOD;
 		}
-		if (c == 's' && show)
+		if (c == 't')
+			options->tenant = optarg;
+		else if (c == 's' && show)
 			options->session = optarg;
 		else if (c == 'e' && show)
 			options->event = optarg;
@@ -103,12 +131,7 @@ read_options(int argc, char **argv, bool show, struct options *options)
 		else
 			return wrong("wrong option or value: ", argv[optind - 1]);
 	}
-	if (optind == argc)
-		return wrong("which file?", "");
-	if (optind + 1 != argc)
-		return wrong("too much: ", argv[optind + 1]);
-	options->file = argv[optind];
-	return -1;
+	return read_file(argc - optind, argv + optind, options);
 }
 
 static bool

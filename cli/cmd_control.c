@@ -23,6 +23,7 @@ ask_options(int argc, char **argv, const char *allowed, struct ask *ask)
 {
 	static const struct option all[] = {
 		{"runtime-dir", required_argument, NULL, 'r'},
+		{"tenant", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"deadline", required_argument, NULL, 'd'},
 		{NULL, 0, NULL, 0},
@@ -35,15 +36,19 @@ ask_options(int argc, char **argv, const char *allowed, struct ask *ask)
 	while ((c = getopt_long(argc, argv, ":", all, &which)) != -1) {
 		if (c == ':' || c == '?')
 			return usage_option(argv, c);
-		if (!strchr(allowed, c))
+		if (!strchr(allowed, c == 't' ? 'r' : c))
 			return usage_error(argv[0], "--%s has no meaning here", all[which].name);
 		if (c == 'r')
-			ask->dir = optarg;
+			ask->which.dir = optarg;
+		else if (c == 't')
+			ask->which.tenant = optarg;
 		else if (c == 'd')
 			ask->deadline = optarg;
 		else
 			ask->json = true;
 	}
+	if (ask->which.dir && ask->which.tenant)
+		return usage_error(argv[0], "--runtime-dir or --tenant, not both");
 	ask->operand = argv[optind];
 	if (argc - optind > (strchr(allowed, 'o') ? 1 : 0))
 		return usage_error(argv[0], "'%s' is too much", argv[argc - 1]);
@@ -55,7 +60,7 @@ ask_open(struct ask *ask, int (*open)(const char *dir))
 {
 	int fd;
 
-	if (control_find(ask->dir, ask->where) < 0)
+	if (which_suite(&ask->which, ask->where) < 0)
 		return -1;
 	fd = open(ask->where);
 	if (fd >= 0)

@@ -15,6 +15,7 @@
 #include "cli/control.h"
 #include "cli/facts.h"
 #include "cli/http.h"
+#include "cli/which.h"
 #include "common/fds.h"
 
 #define ANSWER_MS    2000  /* for each of the two that are asked */
@@ -97,11 +98,11 @@ cmd_metrics(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"runtime-dir", required_argument, NULL, 'r'},
+		{"tenant", required_argument, NULL, 't'},
 		{"http", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *asked = NULL;
-	const char *named = getenv("SOCKWARD_RUNTIME_DIR");
+	struct which which = {0};
 	char dir[CONTROL_DIR];
 	bool http = false;
 	int c;
@@ -111,16 +112,20 @@ cmd_metrics(int argc, char **argv)
 		if (c == ':' || c == '?')
 			return usage_option(argv, c);
 		if (c == 'r')
-			asked = optarg;
+			which.dir = optarg;
+		else if (c == 't')
+			which.tenant = optarg;
 		else
 			http = true;
 	}
 	if (optind != argc)
 		return usage_error("metrics", "'%s' is too much", argv[argc - 1]);
+	if (which.dir && which.tenant)
+		return usage_error("metrics", "--runtime-dir or --tenant, not both");
 	/* What it serves must not depend on which suites happen to run. */
-	if (http && !asked && !(named && *named))
-		return usage_error("metrics", "--http needs --runtime-dir");
-	if (control_find(asked, dir) < 0)
+	if (http && !which_named(&which))
+		return usage_error("metrics", "--http needs --runtime-dir or --tenant");
+	if (which_suite(&which, dir) < 0)
 		return STATUS_FAILED;
 	return http ? serve(dir) : print(dir);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/cmd_policy.h"
 #include "cli/policy_files.h"
+#include "cli/which.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include "policy/import.h"
 #include "policy/json.h"
 #include "policy/read.h"
+#include "policy/units.h"
 
 enum exit_status {
 	EXIT_GOOD = 0,
@@ -30,6 +32,7 @@ static const char usage[] =
 	"                               [--resolved ADDRESS] FILE\n"
 	"       sockward policy import --from wasmnet|webnetstack FILE\n"
 	"       sockward policy stage FILE -o DIRECTORY\n"
+	"       sockward policy units TENANT|FILE\n"
 	"\n"
 	"  check     tell what is wrong with a policy, with file, line and column\n"
 	"  compile   make the image that the broker loads\n"
@@ -38,6 +41,8 @@ static const char usage[] =
 	"  import    write a policy made of another program's, and tell what differs\n"
 	"  stage     write what a service manager hands to the programs: the image, the\n"
 	"            policy's text and its keys; nothing changes unless it is sound\n"
+	"  units     write the drop-in for the broker's unit: which addresses the kernel lets\n"
+	"            it reach, behind the policy; TENANT is /etc/sockward/TENANT.json\n"
 	"\n"
 	"  --grant GRANT         the grant that asks; not needed where there is only one\n"
 	"  --to HOST:PORT        a name, 192.0.2.1 or [2001:db8::1]; /tcp, /udp or /tls\n"
@@ -297,13 +302,46 @@ stage(const struct options *options)
 	return policy_files_stage(options->file, options->output) < 0 ? EXIT_BAD : EXIT_GOOD;
 }
 
+static void
+print_place(const char *tenant)
+{
+	printf("# Made by `sockward policy units': make it anew when the policy changes.\n"
+	       "# Its place: /etc/systemd/system/sockward-broker@%s.service.d/addresses.conf\n"
+	       "# Then: systemctl daemon-reload && systemctl restart sockward-broker@%s.service\n"
+	       "# That restart ends the tenant's sessions.\n",
+	       tenant, tenant);
+}
+
+static int
+units(const struct options *options)
+{
+	char path[WHICH_PATH];
+	char tenant[TENANT_SIZE];
+	struct policy policy;
+	size_t size;
+	void *image;
+
+	if (which_policy(options->file, path, tenant) < 0)
+		return EXIT_USAGE;
+	image = load_image(path, &policy, &size);
+	if (!image)
+		return EXIT_BAD;
+	print_place(tenant[0] ? tenant : "TENANT");
+	policy_units(&policy, path, stdout);
+	free(image);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_GOOD;
+	fprintf(stderr, "sockward policy: standard output: %s\n", strerror(errno));
+	return EXIT_BAD;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *options);
 	const char *letters; /* of the options it takes */
 } commands[] = {
 	{"check", check, ""},    {"compile", compile, "o"}, {"explain", explain, "gtr"},
-	{"import", import, "f"}, {"stage", stage, "o"},
+	{"import", import, "f"}, {"stage", stage, "o"},     {"units", units, ""},
 };
 
 static int

@@ -14,6 +14,24 @@
 #define LOOKS   40
 #define LOOK_NS 100000000L
 
+/* systemd's, by where it is; else somebody's who started the programs by hand. */
+static int
+not_ours(const struct ask *ask)
+{
+	char option[WHICH_OPTION];
+	size_t n = strlen("--tenant ");
+
+	which_option(ask->where, option);
+	if (strncmp(option, "--tenant ", n) == 0)
+		return failed(ask->command,
+			      "systemd runs this suite: systemctl reload sockward@%s.service",
+			      option + n);
+	return failed(ask->command,
+		      "the suite in %s was not started by `sockward run`: who started "
+		      "it can have the policy read again",
+		      ask->where);
+}
+
 static int
 ask_for_it(const struct ask *ask, int fd)
 {
@@ -21,8 +39,7 @@ ask_for_it(const struct ask *ask, int fd)
 	int result = STATUS_OK;
 
 	if (pidfd < 0)
-		return failed(ask->command, "these programs were not started by `sockward run`; "
-					    "with systemd: systemctl reload 'sockward@*'");
+		return not_ours(ask);
 	if (pidfd_send_signal(pidfd, SIGHUP, NULL, 0) < 0)
 		result = failed(ask->command, "cannot signal `sockward run`: %s", strerror(errno));
 	close(pidfd);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -299,29 +300,74 @@ print_json(const struct view *view)
 	json_object_put(object);
 }
 
+/* @fd: to where the status is told, or -1 with errno; it is closed. */
+static int
+look_at(const char *dir, int fd, struct view *view)
+{
+	int result;
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	*view = (struct view){.dir = dir};
+	result = ask_status(fd, &view->facts.status);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	if (result < 0)
+		return -1;
+	facts_ask_auditor(dir, &view->facts, view->facts.status.auditor_up ? ASK_MS : AUDITOR_MS);
+	judge(view);
+	return 0;
+}
+
+/* Of several a line each, as the JSON of one is anyway. */
+static int
+print_all(const struct which_suites *suites, bool json)
+{
+	int result = STATUS_OK;
+	struct view view;
+
+	for (size_t i = 0; i < suites->n; i++) {
+		const char *dir = suites->dirs[i];
+		char option[WHICH_OPTION];
+		bool there = look_at(dir, facts_status_open(dir), &view) == 0;
+
+		which_option(dir, option);
+		if (!there || view.n || view.facts.status.draining)
+			result = STATUS_DEGRADED;
+		if (there && json)
+			print_json(&view);
+		else if (there)
+			printf("%-28s %-9s %6u sessions\n", option, view.state,
+			       view.facts.status.sessions);
+		else
+			fprintf(json ? stderr : stdout, "%-28s no answer\n", option);
+	}
+	return result;
+}
+
 int
 cmd_status(int argc, char **argv)
 {
-	struct view view = {0};
+	struct which_suites suites;
+	struct view view;
 	struct ask ask;
 	int fd;
 	int result = ask_options(argc, argv, "rj", &ask);
 
 	if (result != STATUS_OK)
 		return result;
+	if (which_suites(&ask.which, &suites) < 0)
+		return STATUS_FAILED;
+	if (suites.n > 1)
+		return print_all(&suites, ask.json);
+	ask.which = (struct which){.dir = suites.dirs[0]};
 	fd = ask_open(&ask, facts_status_open);
 	if (fd < 0)
 		return STATUS_FAILED;
-	result = ask_status(fd, &view.facts.status);
-	if (result < 0)
-		result = ask_unanswered(&ask);
-	close(fd);
-	if (result != STATUS_OK)
-		return result;
-	view.dir = ask.where;
-	facts_ask_auditor(ask.where, &view.facts,
-			  view.facts.status.auditor_up ? ASK_MS : AUDITOR_MS);
-	judge(&view);
+	if (look_at(ask.where, fd, &view) < 0)
+		return ask_unanswered(&ask);
 	if (ask.json)
 		print_json(&view);
 	else

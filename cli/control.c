@@ -2,14 +2,11 @@
 #include "cli/control.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,85 +122,4 @@ control_maker(int fd)
 		return pidfd;
 	close(pidfd);
 	return -1;
-}
-
-/* Only directories of this user or of root: /tmp is everybody's. */
-static int
-trusted(const char *dir)
-{
-	struct stat st;
-
-	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
-	       (st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & 022);
-}
-
-static int
-answers(const char *dir)
-{
-	int fd = strlen(dir) < CONTROL_DIR && trusted(dir) ? control_open(dir) : -1;
-
-	if (fd < 0)
-		return 0;
-	close(fd);
-	return 1;
-}
-
-static void
-look(const char *pattern, glob_t *found)
-{
-	(void)glob(pattern, GLOB_NOSORT | GLOB_APPEND, NULL, found);
-}
-
-static int
-only_one(const glob_t *found, char dir[CONTROL_DIR])
-{
-	const char *one = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < found->gl_pathc; i++) {
-		if (!answers(found->gl_pathv[i]))
-			continue;
-		if (n++ == 1)
-			fprintf(stderr,
-				"sockward: several suites are running; say which:\n"
-				"  --runtime-dir %s\n",
-				one);
-		one = found->gl_pathv[i];
-		if (n > 1)
-			fprintf(stderr, "  --runtime-dir %s\n", one);
-	}
-	if (n == 1)
-		snprintf(dir, CONTROL_DIR, "%s", one);
-	if (n == 0)
-		fputs("sockward: no suite of yours is running here. Start one with "
-		      "`sockward run`, or name its directory with --runtime-dir.\n",
-		      stderr);
-	return n == 1 ? 0 : -1;
-}
-
-int
-control_find(const char *asked, char dir[CONTROL_DIR])
-{
-	const char *named = asked ? asked : getenv("SOCKWARD_RUNTIME_DIR");
-	const char *mine = getenv("XDG_RUNTIME_DIR");
-	char pattern[256];
-	glob_t found = {0};
-	int result;
-
-	if (named && *named) {
-		if (strlen(named) >= CONTROL_DIR) {
-			fprintf(stderr, "sockward: the runtime directory's path is too long\n");
-			return -1;
-		}
-		snprintf(dir, CONTROL_DIR, "%s", named);
-		return 0;
-	}
-	if (mine && *mine == '/' &&
-	    (size_t)snprintf(pattern, sizeof(pattern), "%s/sockward-*", mine) < sizeof(pattern))
-		look(pattern, &found);
-	look("/run/sockward/*", &found);
-	look("/tmp/sockward-*", &found);
-	result = only_one(&found, dir);
-	globfree(&found);
-	return result;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The client's side of the control socket: which suite, one question,
- * one answer.
+ * The client's side of the control socket: one question, one answer.
  */
 #ifndef SOCKWARD_CLI_CONTROL_H
 #define SOCKWARD_CLI_CONTROL_H
@@ -11,17 +10,6 @@
 #include "ipc/messages.h"
 
 #define CONTROL_DIR 108
-
-/**
- * control_find() - which suite is meant?
- * @asked: what --runtime-dir named, or NULL.
- * @dir: receives the runtime directory.
- *
- * In this order: @asked, $SOCKWARD_RUNTIME_DIR, else the only suite that answers
- * among those of this user (or of root) in $XDG_RUNTIME_DIR, /run and /tmp.
- * Returns 0, or -1 after a message that says what to do.
- */
-int control_find(const char *asked, char dir[CONTROL_DIR]);
 
 /**
  * control_open() - connect to the control socket of a suite.

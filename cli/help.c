@@ -31,26 +31,28 @@ static const struct {
 	 "  printf 'GET / HTTP/1.0\\r\\n\\r\\n' |\n"
 	 "      sockward connect ws://127.0.0.1:8086/raw/127.0.0.1/8087\n"},
 	{"status", "how the suite is",
-	 "sockward status [--runtime-dir DIR] [--json]\n\n"
+	 "sockward status [--tenant NAME | --runtime-dir DIR] [--json]\n\n"
+	 "Where several suites are running and none is named, a line for each.\n"
 	 "Exit status: 0 all well, 3 degraded, draining or without a policy, 1 no answer.\n"},
 	{"metrics", "numbers for a monitoring system",
-	 "sockward metrics [--runtime-dir DIR] [--http]\n\n"
+	 "sockward metrics [--tenant NAME | --runtime-dir DIR] [--http]\n\n"
 	 "OpenMetrics text of what the listener and the auditor count. Exit status: 0 when\n"
 	 "one of them answered, 1 when neither did.\n\n"
 	 "  --http  standard input is a connection, or a listening socket: serve it to\n"
-	 "          GET /metrics; needs --runtime-dir or $SOCKWARD_RUNTIME_DIR\n"},
+	 "          GET /metrics; needs one of the two, or its variable\n"},
 	{"sessions", "the sessions that are open",
-	 "sockward sessions [--runtime-dir DIR] [--json]\n"},
+	 "sockward sessions [--tenant NAME | --runtime-dir DIR] [--json]\n"},
 	{"kill", "end a session",
-	 "sockward kill [--runtime-dir DIR] SESSION\n\n"
+	 "sockward kill [--tenant NAME | --runtime-dir DIR] SESSION\n\n"
 	 "SESSION is a number that `sockward sessions` shows.\n"},
 	{"drain", "take no new sessions, let the open ones end, then end",
-	 "sockward drain [--runtime-dir DIR] [--deadline 10s]\n\n"
+	 "sockward drain [--tenant NAME | --runtime-dir DIR] [--deadline 10s]\n\n"
 	 "What is still open at the deadline is ended. `sockward run` ends then, too.\n"},
 	{"reload", "read the policy file again",
-	 "sockward reload [--runtime-dir DIR]\n\n"
+	 "sockward reload [--tenant NAME | --runtime-dir DIR]\n\n"
 	 "Asks `sockward run` to, as SIGHUP does. A bad policy changes nothing, and is an\n"
-	 "error here and there.\n"},
+	 "error here and there.\n"
+	 "With systemd it is `systemctl reload sockward@TENANT.service`.\n"},
 	/* These tell their usage themselves. */
 	{"audit", "read and verify an audit trail", NULL},
 	{"policy", "check, explain or compile a policy", NULL},

@@ -6,14 +6,15 @@ cli_libcli_a_SOURCES = \
 	cli/suite.h cli/cmd_run.c cli/place.c cli/layers.c cli/program.c cli/supervise.c \
 	cli/reload.c cli/finish.c \
 	cli/policy_files.c cli/policy_files.h cli/stage.c \
-	cli/control.c cli/control.h \
+	cli/control.c cli/control.h cli/which.c cli/which.h \
 	cli/facts.c cli/facts_text.c cli/facts.h cli/http.c cli/http.h \
 	cli/ask.h cli/cmd_control.c cli/cmd_status.c cli/cmd_metrics.c cli/cmd_sessions.c cli/cmd_reload.c \
 	cli/cmd_connect.c cli/handshake.c cli/handshake.h cli/tunnel.c cli/tunnel.h \
 	cli/cmd_policy.c cli/cmd_policy.h \
 	cli/cmd_audit.c cli/cmd_audit.h \
 	cli/cmd_token.c cli/cmd_token.h
-cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBEXECDIR='"$(pkglibexecdir)"'
+cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBEXECDIR='"$(pkglibexecdir)"' \
+	-DSYSCONFDIR='"$(sysconfdir)"'
 cli_libcli_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(NETTLE_CFLAGS)
 
 bin_PROGRAMS += sockward

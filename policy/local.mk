@@ -25,6 +25,7 @@ POLICY_SOURCES = \
 	policy/lint.c \
 	policy/compile.c policy/compile.h \
 	policy/explain.c policy/explain.h \
+	policy/units.c policy/units.h \
 	policy/import.c policy/import.h policy/import-parts.h \
 	policy/import-rules.c policy/import-write.c policy/import-manifest.c \
 	policy/import-toml.c policy/import-toml.h
@@ -42,10 +43,17 @@ policy/special-table.h: policy/special.awk policy/special.data policy/names.data
 policy/ports-table.h: policy/ports.awk policy/ports.data
 	$(AM_V_GEN)$(MKDIR_P) policy && \
 	$(AWK) -f $(srcdir)/policy/ports.awk $(srcdir)/policy/ports.data > $@.tmp && mv $@.tmp $@
+# The list of the broker's unit, as strings.
+policy/wall-table.h: units/broker-addresses.conf
+	$(AM_V_GEN)$(MKDIR_P) policy && \
+	$(AWK) -F= '/^IPAddressAllow=/ { n = split($$2, word, " "); \
+		for (i = 1; i <= n; i++) printf "\t\"%s\",\n", word[i] }' \
+		$(srcdir)/units/broker-addresses.conf > $@.tmp && mv $@.tmp $@
 policy/check.$(OBJEXT): policy/special-table.h policy/ports-table.h
-BUILT_SOURCES += policy/special-table.h policy/ports-table.h
-CLEANFILES += policy/special-table.h policy/ports-table.h \
-	policy/special-table.h.tmp policy/ports-table.h.tmp
+policy/policy_libpolicy_a-units.$(OBJEXT): policy/special-table.h policy/wall-table.h
+BUILT_SOURCES += policy/special-table.h policy/ports-table.h policy/wall-table.h
+CLEANFILES += policy/special-table.h policy/ports-table.h policy/wall-table.h \
+	policy/special-table.h.tmp policy/ports-table.h.tmp policy/wall-table.h.tmp
 EXTRA_DIST += policy/special.awk policy/special.data policy/names.data \
 	policy/ports.awk policy/ports.data \
 	policy/policy.schema.json

@@ -11,7 +11,8 @@ policy_scripts = \
 	tests/policy/cases.py \
 	tests/policy/command.py \
 	tests/policy/import.py \
-	tests/policy/manifest.py
+	tests/policy/manifest.py \
+	tests/policy/units.py
 policy_replays = \
 	tests/fuzz/replay_image \
 	tests/fuzz/replay_policy
@@ -59,6 +60,7 @@ tests_fuzz_libpolicy_a_SOURCES = $(POLICY_SOURCES) $(POLICY_CHECK_SOURCES) \
 	policy/host.c policy/host.h
 tests_fuzz_libpolicy_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS) $(IDN2_CFLAGS) $(POLICY_FUZZ_FLAGS)
 policy/tests_fuzz_libpolicy_a-check.$(OBJEXT): policy/special-table.h policy/ports-table.h
+policy/tests_fuzz_libpolicy_a-units.$(OBJEXT): policy/special-table.h policy/wall-table.h
 noinst_PROGRAMS += tests/fuzz/fuzz_image tests/fuzz/fuzz_policy
 tests_fuzz_fuzz_image_SOURCES = tests/fuzz/fuzz_image.c tests/fuzz/check.h
 tests_fuzz_fuzz_image_CFLAGS = $(AM_CFLAGS) $(POLICY_FUZZ_FLAGS)
