@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/facts.h"
+
 #define RUN_DIR    "/run/sockward/"
 #define LOG_DIR    "/var/log/sockward/"
 #define POLICY_DIR SYSCONFDIR "/sockward/"
@@ -46,7 +48,7 @@ answers(const char *dir)
 	int fd;
 
 	errno = 0;
-	fd = strlen(dir) < CONTROL_DIR && trusted(dir) ? control_open(dir) : -1;
+	fd = strlen(dir) < CONTROL_DIR && trusted(dir) ? facts_status_open(dir) : -1;
 	if (fd < 0)
 		return false;
 	close(fd);
