@@ -307,9 +307,10 @@ print_place(const char *tenant)
 {
 	printf("# Made by `sockward policy units': make it anew when the policy changes.\n"
 	       "# Its place: /etc/systemd/system/sockward-broker@%s.service.d/addresses.conf\n"
-	       "# Then: systemctl daemon-reload && systemctl restart sockward-broker@%s.service\n"
-	       "# That restart ends the tenant's sessions.\n",
-	       tenant, tenant);
+	       "# Then: systemctl daemon-reload. It holds from then on, for open connections, "
+	       "too;\n"
+	       "# nothing is restarted.\n",
+	       tenant);
 }
 
 static int
