@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += \
+	man/sockward.7 \
 	man/sockward-audit.5 \
 	man/sockward-listener.8 \
 	man/sockward-worker.8 \
