@@ -5,6 +5,7 @@ BOOT_TESTS = \
 	tests/boot/test_tenants.py \
 	tests/boot/test_commands.py \
 	tests/boot/test_operation.py \
+	tests/boot/test_readme.py \
 	tests/boot/test_inetd.py
 if SERVES
 TESTS += $(BOOT_TESTS)

@@ -159,6 +159,21 @@ class Operation(unittest.TestCase):
         self.systemctl("reload")
         suite.wait_for(lambda: self.generation() == before + 1, what="the new policy")
 
+    def test_a_reload_that_is_about_the_auditor(self):
+        """It is restarted when the policy wants another one of it, and not else."""
+        first = self.machine.pid(UNIT % "-auditor")
+        self.systemctl("reload")
+        self.assertEqual(self.machine.pid(UNIT % "-auditor"), first)
+        for sync in (True, False):
+            self.machine.policy("demo", dict(rules(), audit={"sync": sync}))
+            self.systemctl("reload")
+            pid = self.machine.pid(UNIT % "-auditor")
+            self.assertNotEqual(pid, first)
+            self.assertEqual("--sync" in suite.argv_of(pid), sync)
+            self.serves()
+            first = pid
+        self.machine.policy("demo", rules())
+
     def test_231_a_reload_withdraws_a_destination(self):
         self.machine.policy("demo", suite.policy({"open": suite.grant([to(HOST + ":1")],
                                                                       explain=True)}))

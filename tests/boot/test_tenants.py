@@ -199,6 +199,35 @@ class Tenants(unittest.TestCase):
         with urllib.request.urlopen("http://127.0.0.1:9086/metrics", timeout=20) as answer:
             return answer.read().decode()
 
+    def test_218_what_a_tenant_may_take(self):
+        """The slice's limits are set; where the kernel's controllers are, they hold."""
+        for tenant in ("demo", "second"):
+            unit = "sockward-%s.slice" % tenant
+            self.assertEqual(self.machine.show(unit, "TasksMax"), "20000")
+            for name in ("MemoryHigh", "MemoryMax"):
+                self.assertTrue(self.machine.show(unit, name).isdigit(), name)
+        if "pids" not in self.machine.controllers():
+            print("# TasksMax= is set, and not tried: there is no controller for it here")
+            return
+        listener = self.machine.pid(PROGRAMS["listen"] % "demo")
+        self.machine.systemctl("set-property", "--runtime", "sockward-demo.slice", "TasksMax=14")
+        opened, failed = [], 0
+        with targets.Hold() as hold:
+            for _ in range(20):
+                try:
+                    opened.append(wsclient.connect(DEMO, hold.path(), timeout=5))
+                except (OSError, wsclient.Gone, wsclient.Refused):
+                    failed += 1
+            self.assertTrue(opened and failed, (len(opened), failed))
+            self.assertEqual(self.machine.pid(PROGRAMS["listen"] % "demo"), listener)
+            opened[0].recv_bytes(6)
+            for client in opened:
+                client.sock.close()
+        self.machine.systemctl("set-property", "--runtime", "sockward-demo.slice",
+                               "TasksMax=20000")
+        with targets.Hold() as hold, wsclient.connect(DEMO, hold.path()) as client:
+            client.recv_bytes(6)
+
     def test_metrics_are_off_until_they_are_enabled(self):
         with self.assertRaises(urllib.error.URLError):
             self.fetch()

@@ -264,6 +264,10 @@ class Machine:
                         "/run/sockward/" + tenant, check=False)
         return json.loads(done.stdout)
 
+    def controllers(self):
+        """Those of the kernel that units in there can use: not many, in a container."""
+        return set(self.run("cat", "/sys/fs/cgroup/cgroup.controllers").stdout.split())
+
     def journal(self, *matches):
         done = self.run("journalctl", "--no-pager", "-o", "json", *matches)
         return [json.loads(line) for line in done.stdout.splitlines()]
