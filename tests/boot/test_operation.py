@@ -188,14 +188,7 @@ class Operation(unittest.TestCase):
         suite.wait_for(refused, what="the refusal")
         self.machine.policy("demo", rules())
         self.systemctl("reload")
-
-        def allowed():
-            try:
-                self.serves()
-            except (wsclient.Closed, wsclient.Gone):
-                return False
-            return True
-        suite.wait_for(allowed, what="the connection")
+        suite.wait_for(self.is_served, what="the connection")
 
     # --- restarts ---------------------------------------------------------------------------
 
@@ -247,6 +240,35 @@ class Operation(unittest.TestCase):
         opened = {r["session"] for r in self.machine.records("demo", event="session-open")}
         return opened - {r["session"] for r in self.machine.records("demo", event="session-end")}
 
+    def test_the_service_manager_watches(self):
+        """Each program says that it lives; one that hangs is replaced."""
+        units = ("", "-broker", "-resolver", "-authenticator", "-auditor")
+        for unit in units:
+            self.machine.write("etc/systemd/system/%s.d/watch.conf" % (UNIT % unit),
+                               "[Service]\nWatchdogSec=7\n")
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("restart", *[UNIT % unit for unit in units])
+        self.serves()
+        pids = {unit: self.machine.pid(UNIT % unit) for unit in units}
+        time.sleep(16)  # two of its times, and more: whoever says nothing is killed by then
+        self.assertEqual({unit: self.machine.pid(UNIT % unit) for unit in units}, pids)
+        for pid in pids.values():
+            os.kill(pid, signal.SIGSTOP)
+        for unit, pid in pids.items():
+            suite.wait_for(lambda: self.machine.pid(UNIT % unit) not in (0, pid), 40,
+                           "another " + unit)
+        suite.wait_for(self.is_served, 20, what="service")
+        for unit in units:
+            os.unlink(self.machine.path("etc/systemd/system/%s.d/watch.conf" % (UNIT % unit)))
+        self.machine.systemctl("daemon-reload")
+
+    def is_served(self):
+        try:
+            self.serves()
+        except (OSError, wsclient.Closed, wsclient.Gone):
+            return False
+        return True
+
     # --- what is killed ---------------------------------------------------------------------
 
     def kill(self, what):
@@ -281,14 +303,7 @@ class Operation(unittest.TestCase):
             with self.subTest(helper):
                 self.kill(helper)
                 self.still(client)
-
-                def served():
-                    try:
-                        self.serves()
-                    except (wsclient.Closed, wsclient.Gone):
-                        return False
-                    return True
-                suite.wait_for(served, what="service")
+                suite.wait_for(self.is_served, what="service")
         verified = self.machine.run("sockward", "audit", "verify",
                                     "/var/log/sockward/demo/audit.jsonl", check=False)
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
