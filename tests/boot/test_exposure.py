@@ -20,7 +20,8 @@ import tap
 # Tenths: more than that fails.
 MOST = {"sockward@": 1, "sockward-authenticator@": 3, "sockward-auditor@": 3,
         "sockward-resolver@": 9, "sockward-broker@": 9, "sockward-check@": 13,
-        "sockward-metrics@": 2, "sockward-inetd@": 1}
+        "sockward-metrics@": 2, "sockward-inetd@": 1,
+        "sockward-drain@": 2}
 
 
 class Exposure(unittest.TestCase):
