@@ -10,7 +10,8 @@ BUILD_PACKAGES=(build-essential automake autoconf pkg-config libseccomp-dev libc
 	libcmocka-dev python3)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(python3-websockets python3-cryptography websockify iproute2 procps mandoc
-	valgrind openssl haproxy nginx libnginx-mod-stream systemd systemd-container dbus)
+	valgrind openssl haproxy nginx libnginx-mod-stream
+	debhelper lintian systemd systemd-container dbus)
 
 note()
 {

@@ -41,6 +41,7 @@ class Machine:
         self.root = os.path.join(self.directory, "root")
         self.stage = os.path.join(self.directory, "stage")
         self.log = os.path.join(self.directory, "log")
+        self.mounts = ["--overlay-ro=/usr:%s/usr:/usr" % self.stage]
         self.process = None
         self.leader = None
         self.home = None
@@ -58,9 +59,12 @@ class Machine:
             file.write(text)
         os.chmod(path, mode)
 
-    def make(self):
+    def install(self):
         subprocess.run(["make", "-s", "-C", suite.BUILD, "install", "DESTDIR=" + self.stage],
                        check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+
+    def make(self):
+        self.install()
         for name in ("usr", "dev", "proc", "sys", "run", "tmp", "root", "var/log/journal",
                      "var/lib", "srv", "etc/systemd/system"):
             os.makedirs(self.path(name))
@@ -107,8 +111,8 @@ class Machine:
         environ = dict(os.environ, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1")
         command = ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"', self.group,
                    "systemd-nspawn", "-q", "--register=no", "--keep-unit", "-D", self.root,
-                   "--overlay-ro=/usr:%s/usr:/usr" % self.stage, "--private-network",
-                   "--capability=all", "--system-call-filter=" + CALLS, "-b"]
+                   *self.mounts, "--private-network", "--capability=all",
+                   "--system-call-filter=" + CALLS, "-b"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=environ)
