@@ -23,7 +23,7 @@
 #define RESTART_MOST   5     /* more deaths than this ... */
 #define RESTART_WINDOW 10000 /* ... in this long end the suite */
 #define DRAIN_MS       10000 /* sessions have this long to end */
-#define STOP_MS        2000  /* a program has this long from SIGTERM to SIGKILL */
+#define STOP_MS        5000  /* a program has this long from SIGTERM to SIGKILL */
 #define HURRY_MS       200   /* the same after a second signal */
 
 /* In the order of their start. They are ended in the other direction. */

@@ -14,6 +14,7 @@ UNITS_MADE = \
 UNITS_PLAIN = \
 	units/sockward@.socket \
 	units/sockward@.target \
+	units/sockward@inetd.target \
 	units/sockward-setup@.service \
 	units/sockward-control@.socket \
 	units/sockward-status@.socket \

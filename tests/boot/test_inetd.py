@@ -79,6 +79,8 @@ class Inetd(unittest.TestCase):
         clients = [self.open() for _ in range(8)]
         units = self.units()
         self.assertEqual(len(units), 8)
+        with self.assertRaises(ConnectionRefusedError):  # it has no other door
+            wsclient.connect((HOST, 8086))
         self.assertEqual(self.machine.systemctl("is-active", "sockward@inetd.service",
                                                 check=False).stdout.strip(), "inactive")
         networks = set()

@@ -32,9 +32,9 @@ class Audit(suite.SuiteCase):
         """All records of a client's session, once it has ended; closes the client."""
         port = client.sock.getsockname()[1]
         client.sock.close()
-        opened = self.suite.wait_record("session-open", client_port=port)
-        self.suite.wait_record("session-end", session=opened["session"])
-        return self.suite.records(session=opened["session"])
+        session = self.suite.session_at(port)
+        self.suite.wait_record("session-end", session=session)
+        return self.suite.records(session=session)
 
     def test_the_whole_story_of_a_session(self):
         up, down = 300001, 123457

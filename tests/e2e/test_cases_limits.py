@@ -79,9 +79,9 @@ class Limits(suite.SuiteCase):
         """Of its session, complete."""
         port = s.ws.sock.getsockname()[1]
         s.ws.sock.close()
-        opened = self.suite.wait_record("session-open", client_port=port)
-        self.suite.wait_record("session-end", session=opened["session"])
-        records = self.suite.records(session=opened["session"])
+        session = self.suite.session_at(port)
+        self.suite.wait_record("session-end", session=session)
+        records = self.suite.records(session=session)
         story.check(self.suite.records(), all_ended=False)
         return records
 
@@ -153,7 +153,7 @@ class Limits(suite.SuiteCase):
         self.assertEqual((code, reason.split(":")[0]), (4009, "sessions-limit"))
         port = held[0].sock.getsockname()[1]
         held.pop(0).finish()
-        one = self.suite.wait_record("session-open", client_port=port)["session"]
+        one = self.suite.session_at(port)
         self.suite.wait_record("session-end", session=one)
         with self.suite.connect(path) as client:
             suite.wait_for(lambda: len(self.suite.records(

@@ -101,8 +101,8 @@ class Hostile(suite.SuiteCase):
             return client.all(), self.end_of(client)
 
     def end_of(self, client):
-        opened = self.suite.wait_record("session-open", client_port=client.port)
-        return self.suite.wait_record("session-end", session=opened["session"])
+        return self.suite.wait_record("session-end",
+                                      session=self.suite.session_at(client.port))
 
     def bystander(self):
         """Another session, which must still be served at the end of a test."""

@@ -74,8 +74,7 @@ class Asks:
         return answer, self.end_of(port)
 
     def number_of(self, port):
-        self.suite.wait_record("session-open", client_port=port)
-        return self.suite.records("session-open", client_port=port)[-1]["session"]
+        return self.suite.session_at(port)
 
     def end_of(self, port):
         return self.suite.wait_record("session-end", session=self.number_of(port))

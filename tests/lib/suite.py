@@ -288,6 +288,11 @@ class Suite:
             return found if len(found) >= count else None
         return wait_for(there, seconds, "record %s %s" % (event, fields))[count - 1]
 
+    def session_at(self, port):
+        """The newest session of that client's port, which an older one may have had."""
+        self.wait_record("session-open", client_port=port)
+        return self.records("session-open", client_port=port)[-1]["session"]
+
     def verify(self):
         sockward("audit", "verify", self.audit_file, check=True)
 
