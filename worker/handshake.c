@@ -192,6 +192,8 @@ take_proxy_header(struct session *s)
 		s->told = header.told;
 		s->head_length -= header.length;
 		memmove(s->head_bytes, s->head_bytes + header.length, s->head_length);
+		/* What was moved stood here too, and may have held a token. */
+		explicit_bzero(s->head_bytes + s->head_length, header.length);
 		return s->head_length > 0;
 	case PROXY_REFUSE:
 		session_exit(s, WORKER_PROXY_VIOLATION);

@@ -213,8 +213,8 @@ class Processes(suite.SuiteCase):
                             self.assertNotIn(b"do-not-hand-on", file.read(), role)
                 for role in ("broker", "listener", "worker", "resolver", "auditor"):
                     for pid in one.processes(role):
-                        self.assertFalse(in_memory(pid, suite.TOKEN.encode()), role)
-                        self.assertFalse(in_memory(pid, b"do-not-hand-on"), role)
+                        self.assertFalse(suite.in_memory(pid, suite.TOKEN.encode()), role)
+                        self.assertFalse(suite.in_memory(pid, b"do-not-hand-on"), role)
         finally:
             del os.environ["SOCKWARD_TEST_SECRET"]
 
@@ -223,13 +223,13 @@ class Processes(suite.SuiteCase):
         secret = "SECRET-%s" % os.urandom(8).hex()
         with self.suite.connect("/netproxy?token=" + secret) as client:
             client.recv_close()
-            self.assertFalse(in_memory(self.suite.sessions()[0], secret.encode()))
-            self.assertFalse(in_memory(self.suite.template(), secret.encode()))
+            self.assertFalse(suite.in_memory(self.suite.sessions()[0], secret.encode()))
+            self.assertFalse(suite.in_memory(self.suite.template(), secret.encode()))
         with self.suite.connect("/netproxy") as client:
             client.send_text('{"t":"' + secret + '"}')
             client.recv()
             pid = max(self.suite.sessions(), key=suite.started)
-            self.assertTrue(in_memory(pid, secret.encode()), "the negative control")
+            self.assertTrue(suite.in_memory(pid, secret.encode()), "the negative control")
 
     @tap.needs_root
     def twice(self, count):
@@ -325,23 +325,6 @@ class Unprivileged(unittest.TestCase):
             self.assertIn("missing: own uids", one.stderr())
             one.stop()
             story.check(one.records())
-
-
-def in_memory(pid, word):
-    """Is it in any memory of that process that can be read?"""
-    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as memory:
-        for line in maps:
-            place, rights = line.split()[:2]
-            if not rights.startswith("r") or "[v" in line:
-                continue
-            start, end = (int(x, 16) for x in place.split("-"))
-            try:
-                memory.seek(start)
-                if word in memory.read(end - start):
-                    return True
-            except OSError:
-                pass
-    return False
 
 
 if __name__ == "__main__":

@@ -190,6 +190,21 @@ class Listed(Asks, suite.SuiteCase):
                 end = self.end_of(port)
                 self.assertEqual(end["claimed_exit"], "client-lost")
 
+    @tap.needs_root
+    def test_the_worker_forgets_the_request(self):
+        """All of it, however long the header in front of it was."""
+        secret = b"said-by-the-client-%d" % os.getpid()
+        with wsclient.Client(self.suite.address) as client:
+            # At the head's very end, in one segment with the header.
+            client.send_raw(v2(tlvs=b"\4\1\xc8" + bytes(456)) +
+                            client.request("/netproxy", headers=[("X-Last", secret.decode())]))
+            client.read_answer()
+            pid = max(self.suite.sessions(), key=suite.started)
+            self.assertFalse(suite.in_memory(pid, secret))
+            client.send_text('{"t":"%s"}' % secret.decode())
+            client.recv()
+            self.assertTrue(suite.in_memory(pid, secret), "the negative control")
+
     def test_sessions_are_shown_as_a_proxys(self):
         with self.proxied(v2()) as client:
             own = "127.0.0.1:%d" % client.sock.getsockname()[1]
