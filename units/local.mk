@@ -27,6 +27,7 @@ UNITS_PLAIN = \
 	units/sockward-auditor@.socket
 
 systemdsystemunit_DATA = $(UNITS_MADE)
+dist_pkglibexec_SCRIPTS = units/sockward-leftover
 dist_systemdsystemunit_DATA = $(UNITS_PLAIN)
 slicedropindir = $(systemdsystemunitdir)/sockward-.slice.d
 dist_slicedropin_DATA = units/10-sockward.conf

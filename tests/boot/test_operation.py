@@ -297,6 +297,28 @@ class Operation(unittest.TestCase):
             self.still(client)
         self.serves()
 
+    def test_a_worker_that_stays(self):
+        """Whose listener is gone, and which does not end with its broker either."""
+        before = set(self.machine.workers("demo"))
+        self.live()
+        stays, = set(self.machine.workers("demo")) - before
+        os.kill(stays, signal.SIGSTOP)
+        try:
+            self.systemctl("restart")
+            other = self.live()
+            self.still(other)
+            self.kill("-broker")
+            suite.wait_for(lambda: not os.path.exists("/proc/%d" % stays), 20, "its end")
+            self.serves()
+            said = [entry["MESSAGE"] for entry in self.machine.journal("-u", UNIT % "-broker")]
+            self.assertEqual(len([one for one in said if "did not end with its broker" in one]), 1)
+        finally:
+            if os.path.exists("/proc/%d" % stays):
+                os.kill(stays, signal.SIGKILL)
+
+    def test_a_long_audit_file_may_be_read_for_long(self):
+        self.assertEqual(self.machine.show(UNIT % "-auditor", "TimeoutStartUSec"), "infinity")
+
     def test_212_helpers_are_killed(self):
         client = self.live()
         for helper in ("-auditor", "-resolver", "-authenticator"):
