@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import statistics
 import sys
 import time
@@ -102,6 +103,13 @@ class Inetd(unittest.TestCase):
             self.assertEqual((end["reason"], end["claimed_close"], end["claimed_exit"]),
                              ("worker-exited", 1000, "done"), end)
         suite.wait_for(lambda: not self.units(), what="their end")
+
+    def test_there_is_no_other_door(self):
+        """Of the listener that this tenant does not have."""
+        self.serves()
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection((HOST, 8086), 5)
+        self.assertEqual(self.machine.show("sockward@inetd.socket", "ActiveState"), "inactive")
 
     def test_one_that_is_killed_takes_no_other_along(self):
         one, other = self.open(), self.open()
