@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -117,9 +118,24 @@ trimmed(struct piece piece)
 	return piece;
 }
 
-/* One field; false when it is none, or announces a body. @hosts: counted. */
+/* Of a Host field: no name that somebody else could have lead here? */
 static bool
-field(struct piece line, unsigned int *hosts)
+is_ours(struct piece host)
+{
+	const char *port = memrchr(host.at, ':', host.n);
+	size_t digits = 0;
+
+	if (port)
+		host.n = (size_t)(port - host.at);
+	/* A browser takes what is in brackets, or all digits and dots, for an address alone. */
+	while (digits < host.n && strchr("0123456789.", host.at[digits]))
+		digits++;
+	return digits == host.n || host.at[0] == '[' || is_name(host, "localhost");
+}
+
+/* One field; false when it is none, or announces a body. @hosts: counted. @host: the last. */
+static bool
+field(struct piece line, unsigned int *hosts, struct piece *host)
 {
 	struct piece name;
 	struct piece value;
@@ -127,18 +143,21 @@ field(struct piece line, unsigned int *hosts)
 	if (!cut(&line, ':', &name) || !is_token(name) || !is_printable(line, ' '))
 		return false;
 	value = trimmed(line);
-	*hosts += is_name(name, "Host");
+	if (is_name(name, "Host")) {
+		*hosts += 1;
+		*host = value;
+	}
 	if (is_name(name, "Content-Length"))
 		return is(value, "0");
 	return !is_name(name, "Transfer-Encoding");
 }
 
 int
-http_judge(const char *head, size_t n, bool *body)
+http_judge(const char *head, size_t n, bool near, bool *body)
 {
 	struct piece rest = {head, n};
 	struct piece version = next_line(&rest);
-	struct piece method, target, line;
+	struct piece method, target, line, host = {"", 0};
 	unsigned int hosts = 0;
 
 	*body = true;
@@ -148,12 +167,14 @@ http_judge(const char *head, size_t n, bool *body)
 	if (memcmp(version.at, "HTTP/1.", 7) != 0 || version.at[7] > '1')
 		return 505;
 	for (line = next_line(&rest); line.n; line = next_line(&rest)) {
-		if (!field(line, &hosts))
+		if (!field(line, &hosts, &host))
 			return 400;
 	}
 	if (hosts > 1 || (hosts == 0 && version.at[7] == '1'))
 		return 400;
 	*body = !is(method, "HEAD");
+	if (near && !is_ours(host))
+		return 421;
 	if (!is(target, "/metrics"))
 		return 404;
 	return is(method, "GET") || !*body ? 200 : 405;
@@ -184,10 +205,27 @@ wait_for(int fd, short events, int64_t deadline)
 	}
 }
 
+static bool
+is_near(int fd)
+{
+	struct sockaddr_in6 name = {0};
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&name;
+	const uint8_t *mapped = &name.sin6_addr.s6_addr[12];
+
+	if (getsockname(fd, (struct sockaddr *)&name, &(socklen_t){sizeof(name)}) < 0)
+		return false;
+	if (name.sin6_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+	return name.sin6_family == AF_INET6 &&
+	       (IN6_IS_ADDR_LOOPBACK(&name.sin6_addr) ||
+		(IN6_IS_ADDR_V4MAPPED(&name.sin6_addr) && *mapped == 127));
+}
+
 /* Returns the status to answer with; 0: nobody asked. */
 static int
 take_request(int in, int64_t deadline, bool *body)
 {
+	bool near = is_near(in);
 	char bytes[HTTP_HEAD];
 	size_t n = 0;
 
@@ -205,7 +243,7 @@ take_request(int in, int64_t deadline, bool *body)
 		n += (size_t)got;
 		head = http_head(bytes, n);
 		if (head)
-			return head < 0 ? 400 : http_judge(bytes, (size_t)head, body);
+			return head < 0 ? 400 : http_judge(bytes, (size_t)head, near, body);
 	}
 	return 431;
 }
@@ -224,6 +262,8 @@ phrase(int status)
 		return "Method Not Allowed";
 	case 408:
 		return "Request Timeout";
+	case 421:
+		return "Misdirected Request";
 	case 431:
 		return "Request Header Fields Too Large";
 	case 505:

@@ -25,11 +25,13 @@ ssize_t http_head(const char *bytes, size_t n);
 /**
  * http_judge() - what is to be answered?
  * @head: a whole head, as http_head() found it. @n: its bytes.
+ * @near: it came to a loopback address. A page in a browser on this host can have a name of
+ *        its own lead there, and read the answer: so Host must be a number or localhost.
  * @body: set to whether the answer has a body: not to HEAD.
  *
- * Returns 200, 400, 404, 405 or 505.
+ * Returns 200, 400, 404, 405, 421 or 505.
  */
-int http_judge(const char *head, size_t n, bool *body);
+int http_judge(const char *head, size_t n, bool near, bool *body);
 
 /**
  * http_serve() - serve one request.

@@ -250,6 +250,9 @@ class Tenants(unittest.TestCase):
                                     "--groups", "sockward-metrics", "python3", "-c", CONNECT,
                                     "/run/sockward/demo/%s.sock" % door)
             self.assertEqual(done.stdout.strip(), "in" if opens else "PermissionError", door)
+        with socket.create_connection((HOST, 9086), 10) as page:
+            page.sendall(b"GET /metrics HTTP/1.1\r\nHost: evil.example:9086\r\n\r\n")
+            self.assertEqual(page.recv(12), b"HTTP/1.1 421")
         self.machine.systemctl("disable", "--now", "sockward-metrics@demo.socket")
 
     def test_a_tenant_needs_a_sound_name(self):

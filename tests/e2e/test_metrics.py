@@ -572,10 +572,17 @@ class Http(suite.SuiteCase):
                         with socket.socket(family) as one:
                             one.settimeout(20)
                             one.connect(door.getsockname())
-                            one.sendall(self.ASK + b"\r\n")
+                            one.sendall(self.ASK.replace(b"x", b"localhost") + b"\r\n")
                             got = b"".join(iter(lambda: one.recv(65536), b""))
                         _, text = self.check(got, 200)
                         openmetrics.parse(text)
+                    # A page's own name, which leads to this host: not on loopback.
+                    with socket.socket(family) as one:
+                        one.settimeout(20)
+                        one.connect(door.getsockname())
+                        one.sendall(self.ASK + b"\r\n")
+                        got = b"".join(iter(lambda: one.recv(65536), b""))
+                    self.check(got, 421 if family == socket.AF_INET else 200)
                     for one in slow:
                         one.close()
                     self.assertIsNone(process.poll())

@@ -43,8 +43,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (n <= 0)
 		return 0;
 	CHECK(n >= 4 && memcmp(bytes + n - 4, "\r\n\r\n", 4) == 0);
-	status = http_judge(bytes, (size_t)n, &body);
-	CHECK(status == 200 || status == 400 || status == 404 || status == 405 || status == 505);
+	status = http_judge(bytes, (size_t)n, size & 1, &body);
+	CHECK(status == 200 || status == 400 || status == 404 || status == 405 || status == 421 ||
+	      status == 505);
 	if (status == 200)
 		check_page(bytes, (size_t)n, body);
 	return 0;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,10 +62,49 @@ table(void **state)
 		bool body = false;
 
 		assert_int_equal(http_head(head, strlen(head)), strlen(head));
-		assert_int_equal(http_judge(head, strlen(head), &body), requests[i].status);
+		assert_int_equal(http_judge(head, strlen(head), false, &body), requests[i].status);
 		if (requests[i].status == 200 || requests[i].status == 404)
 			assert_int_equal(body, head[0] != 'H');
 	}
+}
+
+/* A page's own name that leads to loopback. */
+static void
+hosts_on_loopback(void **state)
+{
+	static const struct {
+		const char *host;
+		int status;
+	} hosts[] = {
+		{"127.0.0.1", 200},
+		{"127.0.0.1:9086", 200},
+		{"[::1]:9086", 200},
+		{"[::1]", 200},
+		{"LocalHost:9086", 200},
+		{"localhost", 200},
+		{"", 200},
+		{"evil.example", 421},
+		{"evil.example:9086", 421},
+		{"127.0.0.1.evil", 421},
+		{"localhost.evil:9086", 421},
+		{"1.evil:1", 421},
+		{"local", 421},
+		{"localhosts", 421},
+		{"evil:[::1]", 421},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		char head[128];
+		int n = snprintf(head, sizeof(head), "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n",
+				 hosts[i].host);
+		bool body;
+
+		assert_int_equal(http_judge(head, (size_t)n, true, &body), hosts[i].status);
+		assert_int_equal(http_judge(head, (size_t)n, false, &body), 200);
+	}
+	assert_int_equal(http_judge("GET /metrics HTTP/1.0\r\n\r\n", 25, true, &(bool){false}),
+			 200);
 }
 
 static void
@@ -138,6 +178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
+		cmocka_unit_test(hosts_on_loopback),
 		cmocka_unit_test(ends_of_heads),
 		cmocka_unit_test(answers),
 	};
