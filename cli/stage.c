@@ -37,6 +37,19 @@ overwrite(const struct part *part)
 	return fsync(part->to);
 }
 
+/* Room for the new bytes, beside the old ones for now; where that cannot be asked, it is hoped. */
+static int
+reserve(const struct part *part)
+{
+	struct stat st;
+
+	if (fstat(part->from, &st) < 0)
+		return -1;
+	if (!st.st_size || fallocate(part->to, FALLOC_FL_KEEP_SIZE, 0, st.st_size) == 0)
+		return 0;
+	return errno == EOPNOTSUPP ? 0 : -1;
+}
+
 /* For EnvironmentFile=: what the policy wants of the auditor. */
 static int
 options_for(int image)
@@ -81,6 +94,10 @@ put_parts(const char *into, struct part parts[PARTS])
 	for (size_t i = 0; i < PARTS && result == 0; i++)
 		if (open_part(dir, &parts[i]) < 0)
 			result = fail("cannot write %s/%s", into, parts[i].name);
+	/* A disk that is full is seen while they still fit each other. */
+	for (size_t i = 0; i < PARTS && result == 0; i++)
+		if (reserve(&parts[i]) < 0)
+			result = fail("no room for %s/%s: nothing changes", into, parts[i].name);
 	/* The image is last: a broker that reads it finds the rest in place. */
 	for (size_t i = 0; i < PARTS && result == 0; i++)
 		if (overwrite(&parts[i]) < 0)

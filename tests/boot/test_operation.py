@@ -174,6 +174,29 @@ class Operation(unittest.TestCase):
             first = pid
         self.machine.policy("demo", rules())
 
+    def test_a_policy_that_does_not_fit_changes_nothing(self):
+        """The disk is full, be it for the last of the files alone."""
+        def files():
+            return {name: self.machine.run("sha256sum", place + "/" + name).stdout
+                    for name in ("text", "keys", "options", "image")}
+        place = "/run/staged"
+        self.machine.run("mkdir", "-m", "700", place)
+        self.machine.run("mount", "-t", "tmpfs", "-o", "size=48k,mode=700", "none", place)
+        try:
+            stage = ["sockward", "policy", "stage", "/etc/sockward/demo.json", "-o", place]
+            self.machine.run(*stage)
+            before = files()
+            for names in (200, 2000):  # the image, and the text before it
+                self.machine.policy("demo", suite.policy({"open": suite.grant(
+                    [to("h%d.test:80" % i) for i in range(names)])}))
+                done = self.machine.run(*stage, check=False)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("no room for", done.stderr)
+                self.assertEqual(files(), before)
+        finally:
+            self.machine.policy("demo", rules())
+            self.machine.run("umount", place)
+
     def test_231_a_reload_withdraws_a_destination(self):
         self.machine.policy("demo", suite.policy({"open": suite.grant([to(HOST + ":1")],
                                                                       explain=True)}))
