@@ -95,7 +95,9 @@ grant_verdict(struct peer *peer UNUSED, const union ipc_any *any)
 	struct session *session = session_find(said->session);
 	uint32_t i = policy_grant(&broker.policy, said->grant);
 
-	if (!session || session->peer.state != IPC_ASKED || session->account)
+	/* What another policy says waits for an authenticator of the one in force. */
+	if (!session || session->peer.state != IPC_ASKED || session->account ||
+	    said->policy != broker.policy.header->limits.fingerprint)
 		return;
 	explicit_bzero(VERIFY_OF(session), sizeof(struct ipc_verify));
 	memcpy(session->record.grant, said->grant, IPC_GRANT);

@@ -57,12 +57,13 @@ peer_close(struct peer *peer)
 static bool
 must_wait(struct peer *peer)
 {
-	if (peer->channel != IPC_SESSION)
-		return false;
-	links_keep(); /* a helper that comes back at once was not away */
-	peer->waits = ++peer->messages > SHARE ||
-		      (peer->messages && peer->state == IPC_NEW &&
-		       VERIFY_OF(container_of(peer, struct session, peer))->session);
+	/* A helper that comes back at once was not away; one that hangs up is asked no more. */
+	if (peer->channel == IPC_SESSION && !peer->messages)
+		links_keep();
+	peer->waits = peer->channel == IPC_SESSION &&
+		      (++peer->messages > SHARE ||
+		       (peer->messages && peer->state == IPC_NEW &&
+			VERIFY_OF(container_of(peer, struct session, peer))->session));
 	if (peer->waits)
 		(void)epoll_ctl(broker.epoll, EPOLL_CTL_DEL, peer->fd, NULL);
 	return peer->waits;
@@ -95,8 +96,6 @@ peer_message(struct peer *peer)
 static void
 sweep(uint64_t now)
 {
-	if (broker.now / TICK_MS % ALIVE == 0)
-		fds_notify("WATCHDOG=1");
 	links_keep();
 	for (uint32_t i = 0; i < broker.sessions_used && record_room(); i++) {
 		struct session *session = &broker.sessions[i];
@@ -142,6 +141,8 @@ loop_run(void)
 			((struct peer *)event.data.ptr)->ready(event.data.ptr);
 		for (uint32_t i = 0; stop_ms && i < broker.sessions_used && record_room(); i++)
 			session_kill(&broker.sessions[i], REASON_DRAINING);
+		if (broker.now / TICK_MS / ALIVE != was / ALIVE)
+			fds_notify("WATCHDOG=1");
 		/* At the end all is due. */
 		if (stop_ms || broker.now / TICK_MS != was)
 			sweep(stop_ms ? UINT64_MAX : broker.now);

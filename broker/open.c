@@ -231,7 +231,8 @@ stream_look_up(struct stream *stream)
 
 	memcpy(lookup.grant, record->grant, IPC_GRANT);
 	memcpy(lookup.host, record->host, IPC_HOST);
-	stream->due = stream->since_ms + stream->session->grant->terms.connect_timeout_ms;
+	/* Asked again, it has its time already, and may have lost its grant. */
+	stream->due = stream->due ?: broker.now + stream->session->grant->terms.connect_timeout_ms;
 	if (n > 253 || record->host[n] || record->host[n - 1] == '.')
 		return REASON_NAME_INVALID;
 	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)

@@ -365,6 +365,7 @@ struct ipc_verdict {
 		reason; /* NONE, HOST, DIALECT, ORIGIN, TOKEN_MISSING, TOKEN_WRONG, TOKEN_EXPIRED */
 	uint64_t session;    /* as in VERIFY */
 	uint64_t lifetime_s; /* for so long the token holds; 0: for ever */
+	uint64_t policy;     /* by whose text it is judged, as ipc_limits.fingerprint */
 	char grant[IPC_GRANT];
 	char subject[IPC_SUBJECT]; /* empty for a client without a token */
 };

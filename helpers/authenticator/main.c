@@ -26,7 +26,9 @@ on_message(struct serve_client *client, const union ipc_any *any)
 {
 	const struct ipc_verify *question = &any->VERIFY_body;
 	const struct ipc_auth *auth = &question->auth;
-	struct ipc_verdict verdict = {.head = {MSG_VERDICT}, .session = question->session};
+	struct ipc_verdict verdict = {.head = {MSG_VERDICT},
+				      .session = question->session,
+				      .policy = process.credentials.source->fingerprint};
 	time_t now = time(NULL);
 
 	if (!ipc_text_ok(auth->host, sizeof(auth->host)) ||

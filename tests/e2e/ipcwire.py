@@ -23,7 +23,7 @@ HEAD = {
     "LOOKUP": "=IIQ64s256s",
     "ADDRESSES": "=IIQIII" + 8 * ADDR[1:] + "I",
     "VERIFY": "=IIQ" + "IBBBB" + ADDR[1:] + "I256s256s4096s",
-    "VERDICT": "=IIQQ64s128s",
+    "VERDICT": "=IIQQQ64s128s",
     "AUDIT_HELLO": "=IIQ",
     "AUDIT_READY": "=IIQ",
     "STORED": "=IIQ",
@@ -143,7 +143,7 @@ def unpack(message):
         assert found[count:] == [None] * (8 - count), "addresses beyond the count: %s" % found
         return name, (tag, session, REASON_WORDS[reason], found[:count])
     if name == "VERDICT":
-        _, reason, session, lifetime, grant, subject = values
+        _, reason, session, lifetime, _, grant, subject = values
         return name, (session, REASON_WORDS[reason], grant.rstrip(b"\0").decode(),
                       subject.rstrip(b"\0").decode(), lifetime)
     return name, values[2]

@@ -5,6 +5,7 @@ E2E_TESTS = \
 	tests/e2e/test_broker.py \
 	tests/e2e/test_broker_handover.py \
 	tests/e2e/test_broker_names.py \
+	tests/e2e/test_broker_helpers.py \
 	tests/e2e/test_broker_ends.py \
 	tests/e2e/test_broker_listen.py \
 	tests/e2e/test_worker.py \

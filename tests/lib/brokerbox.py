@@ -219,8 +219,13 @@ class Broker:
 
     def take_verify(self, message):
         session = struct.unpack_from("=Q", message, 8)[0]
-        self.peers["authenticator"].send(struct.pack(
-            "=IIQQ64s128s", number_of("VERDICT"), 0, session, 0, b"demo", b"token:1"))
+        self.peers["authenticator"].send(self.verdict(session))
+
+    def verdict(self, session, grant=b"demo", policy=None):
+        """By the policy in force, as HELLO_OK told it, or by another one."""
+        policy = struct.unpack_from("=Q", self.limits, 16)[0] if policy is None else policy
+        return struct.pack("=IIQQQ64s128s", number_of("VERDICT"), 0, session, 0, policy, grant,
+                           b"token:1")
 
     def take_listener(self, message):
         number = struct.unpack_from("=I", message)[0]
