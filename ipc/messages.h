@@ -2,16 +2,14 @@
 /*
  * Every message between the programs, in one table.
  *
- * Transport: AF_UNIX SOCK_SEQPACKET, one fixed-size struct a datagram, in the
- * host's byte order (both ends are built together; HELLO_OK carries IPC_VERSION).
- * A message is legal when a row of IPC_TABLE has its channel, its way, its exact
- * length, its number of descriptors and the receiver's present state. Whatever
- * has no row ends that session, and no other.
+ * Transport: AF_UNIX SOCK_SEQPACKET, one fixed-size struct a datagram, in the host's byte
+ * order (both ends are built together; HELLO_OK carries IPC_VERSION). A message is legal when
+ * a row of IPC_TABLE has its channel, its way, its exact length, its number of descriptors and
+ * the receiver's present state. Whatever has no row ends that session, and no other.
  *
- * No message of a worker holds a path, a pattern, a tenant, a session number or
- * a pointer-sized field: the channel is the identity. Text fields are bounded,
- * NUL-terminated and zero-filled behind the NUL (ipc_text_ok() checks it, where the
- * text is judged: a name in the broker, a handshake's in the authenticator).
+ * No message of a worker holds a path, a pattern, a tenant, a session number or a pointer-sized
+ * field: the channel is the identity. Text fields are bounded, NUL-terminated and zero-filled
+ * behind the NUL (ipc_text_ok() checks it, where the text is judged).
  */
 #ifndef SOCKWARD_IPC_MESSAGES_H
 #define SOCKWARD_IPC_MESSAGES_H
@@ -361,8 +359,7 @@ struct ipc_verify {
 
 struct ipc_verdict {
 	struct ipc_head head;
-	uint32_t
-		reason; /* NONE, HOST, DIALECT, ORIGIN, TOKEN_MISSING, TOKEN_WRONG, TOKEN_EXPIRED */
+	uint32_t reason;     /* NONE, HOST, DIALECT, ORIGIN or TOKEN_... */
 	uint64_t session;    /* as in VERIFY */
 	uint64_t lifetime_s; /* for so long the token holds; 0: for ever */
 	uint64_t policy;     /* by whose text it is judged, as ipc_limits.fingerprint */

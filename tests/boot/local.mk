@@ -5,9 +5,10 @@ BOOT_TESTS = \
 	tests/boot/test_tenants.py \
 	tests/boot/test_commands.py \
 	tests/boot/test_operation.py \
+	tests/boot/test_losses.py \
 	tests/boot/test_readme.py \
 	tests/boot/test_inetd.py
 if SERVES
 TESTS += $(BOOT_TESTS)
 endif
-EXTRA_DIST += $(BOOT_TESTS) tests/lib/booted.py
+EXTRA_DIST += $(BOOT_TESTS) tests/lib/booted.py tests/lib/used.py

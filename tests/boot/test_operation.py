@@ -1,120 +1,26 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""What an operator does to a tenant on a booted systemd, while it is used; and what
-happens when a process is lost (cases 205 to 236, as far as a service manager is in them)."""
+"""What an operator does to a tenant on a booted systemd, while it is used (cases 229 to 236,
+as far as a service manager is in them)."""
 
 import contextlib
 import os
 import signal
 import sys
-import threading
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-import booted
 import suite
 import tap
-import targets
 import wsclient
 from suite import to
-
-HOST = "127.0.0.1"
-DEMO = (HOST, 8086)
-UNIT = "sockward%s@demo.service"
-
-
-def rules(**limits):
-    return suite.policy({"open": suite.grant([to(HOST + ":*"), to("localhost:*", private=True)],
-                                             explain=True,
-                                             limits=dict({"sessions": 2000, "connects_per_minute":
-                                                          0, "idle_timeout": 0}, **limits))},
-                        limits={"sessions": 2000, "sessions_per_source": 2000})
-
-
-class Load:
-    """Sessions, one after the other, each an echo of a few bytes; with what went wrong."""
-
-    def __init__(self, port, pause=0.0, host=HOST):
-        self.path, self.pause = "/raw/%s/%d" % (host, port), pause
-        self.done, self.wrong, self.over = 0, [], False
-        self.thread = threading.Thread(target=self.loop, daemon=True)
-
-    def loop(self):
-        while not self.over:
-            try:
-                with wsclient.connect(DEMO, self.path, timeout=20) as client:
-                    client.send(b"ping")
-                    assert client.recv_bytes(4) == b"ping"
-                    client.finish()
-                self.done += 1
-            except (OSError, wsclient.Gone, wsclient.Refused, wsclient.Closed,
-                    AssertionError) as error:
-                self.wrong.append(repr(error))
-            time.sleep(self.pause)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over = True
-        self.thread.join(30)
-
-    def more(self, count=20):
-        """Until so many more were served."""
-        goal = self.done + count
-        suite.wait_for(lambda: self.done >= goal, 30, "%d more sessions: %s" % (count,
-                                                                              self.wrong[-1:]))
+from used import DEMO, HOST, UNIT, Load, Used, rules
 
 
 @tap.needs_root
-class Operation(unittest.TestCase):
+class Operation(Used):
     seconds = 180
-
-    @classmethod
-    def setUpClass(cls):
-        cls.machine = booted.Machine().__enter__()
-        cls.echo = targets.Echo(backlog=1024)
-        cls.echo.__enter__()
-        try:
-            cls.machine.tenant("demo", rules())
-            cls.serves()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.echo.__exit__()
-        cls.machine.__exit__()
-
-    @classmethod
-    def serves(cls):
-        with wsclient.connect(DEMO, cls.echo.path(), timeout=30) as client:
-            client.send(b"serves")
-            assert client.recv_bytes(6) == b"serves"
-
-    def setUp(self):
-        self.echo.most = 1 << 20
-
-    def live(self):
-        client = wsclient.connect(DEMO, self.echo.path(), timeout=30)
-        client.near = client.sock.getsockname()[1]
-        self.addCleanup(client.sock.close)
-        self.still(client)
-        return client
-
-    def still(self, client):
-        client.send(b"still there")
-        self.assertEqual(client.recv_bytes(11), b"still there")
-
-    def systemctl(self, verb, what="", **how):
-        return self.machine.systemctl(verb, UNIT % what, **how)
-
-    def generation(self):
-        return self.machine.status("demo")["generation"]
 
     # --- the policy -------------------------------------------------------------------------
 
@@ -259,10 +165,6 @@ class Operation(unittest.TestCase):
         self.assertTrue(before)
         suite.wait_for(lambda: not self.left_open(), what="an end for each session")
 
-    def left_open(self):
-        opened = {r["session"] for r in self.machine.records("demo", event="session-open")}
-        return opened - {r["session"] for r in self.machine.records("demo", event="session-end")}
-
     def test_the_service_manager_watches(self):
         """Each program says that it lives; one that hangs is replaced."""
         units = ("", "-broker", "-resolver", "-authenticator", "-auditor")
@@ -284,112 +186,6 @@ class Operation(unittest.TestCase):
         for unit in units:
             os.unlink(self.machine.path("etc/systemd/system/%s.d/watch.conf" % (UNIT % unit)))
         self.machine.systemctl("daemon-reload")
-
-    def is_served(self):
-        try:
-            self.serves()
-        except (OSError, wsclient.Closed, wsclient.Gone):
-            return False
-        return True
-
-    # --- what is killed ---------------------------------------------------------------------
-
-    def kill(self, what):
-        pid = self.machine.pid(UNIT % what)
-        os.kill(pid, signal.SIGKILL)
-        suite.wait_for(lambda: self.machine.pid(UNIT % what) not in (0, pid), 20, "its successor")
-
-    def test_209_the_broker_is_killed(self):
-        """Its sessions end, each on record, and the next ones are served."""
-        clients = [self.live() for _ in range(20)]
-        self.kill("-broker")
-        for client in clients:
-            with self.assertRaises((wsclient.Closed, wsclient.Gone)):
-                while True:
-                    client.recv()
-        self.serves()
-        lost = self.machine.wait_records("demo", count=20, event="session-end",
-                                         reason="broker-lost")
-        self.assertEqual(len({record["session"] for record in lost}), len(lost))
-        suite.wait_for(lambda: not self.left_open(), what="an end for each session")
-
-    def test_211_the_listener_is_killed(self):
-        clients = [self.live() for _ in range(20)]
-        self.kill("")
-        for client in clients:
-            self.still(client)
-        self.serves()
-
-    def test_a_worker_that_stays(self):
-        """Whose listener is gone, and which does not end with its broker either."""
-        before = set(self.machine.workers("demo"))
-        self.live()
-        stays, = set(self.machine.workers("demo")) - before
-        os.kill(stays, signal.SIGSTOP)
-        try:
-            self.systemctl("restart")
-            other = self.live()
-            self.still(other)
-            self.kill("-broker")
-            suite.wait_for(lambda: not os.path.exists("/proc/%d" % stays), 20, "its end")
-            self.serves()
-            said = [entry["MESSAGE"] for entry in self.machine.journal("-u", UNIT % "-broker")]
-            self.assertEqual(len([one for one in said if "did not end with its broker" in one]), 1)
-        finally:
-            if os.path.exists("/proc/%d" % stays):
-                os.kill(stays, signal.SIGKILL)
-
-    def test_a_long_audit_file_may_be_read_for_long(self):
-        self.assertEqual(self.machine.show(UNIT % "-auditor", "TimeoutStartUSec"), "infinity")
-
-    def test_212_helpers_are_killed(self):
-        client = self.live()
-        for helper in ("-auditor", "-resolver", "-authenticator"):
-            with self.subTest(helper):
-                self.kill(helper)
-                self.still(client)
-                suite.wait_for(self.is_served, what="service")
-        verified = self.machine.run("sockward", "audit", "verify",
-                                    "/var/log/sockward/demo/audit.jsonl", check=False)
-        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
-        numbers = [(record["run"], record["n"]) for record in self.machine.records("demo")
-                   if "n" in record]
-        self.assertEqual(len(numbers), len(set(numbers)))
-
-    def test_213_a_worker_is_killed(self):
-        client = self.live()
-        before = set(self.machine.records("demo", event="session-end") and
-                     [r["session"] for r in self.machine.records("demo", event="session-end")])
-        others = set(self.machine.workers("demo"))
-        victim = self.live()
-        pid, = set(self.machine.workers("demo")) - others
-        os.kill(pid, signal.SIGKILL)
-        with self.assertRaises((wsclient.Gone, wsclient.Closed)):
-            victim.recv()
-
-        def ended():
-            return [r for r in self.machine.records("demo", event="session-end",
-                                                    reason="worker-crashed")
-                    if r["session"] not in before]
-        record, = suite.wait_for(ended, what="its record")
-        self.assertEqual(record["signal"], signal.SIGKILL)
-        self.still(client)
-
-    def test_217_the_journal_stops_and_comes_back(self):
-        """The trail goes on in its file; nobody waits for the journal."""
-        client = self.live()
-        units = ["systemd-journald.service", "systemd-journald.socket",
-                 "systemd-journald-dev-log.socket"]
-        self.machine.systemctl("stop", *units)
-        for _ in range(5):
-            self.serves()
-        self.still(client)
-        self.machine.systemctl("start", *units)
-        self.serves()
-        last = self.machine.records("demo", event="session-open")[-1]["session"]
-        suite.wait_for(lambda: self.machine.journal("SOCKWARD_SESSION=" + last), 20,
-                       "the journal's copy")
-        suite.wait_for(lambda: len(self.left_open()) <= 1, what="the ends")
 
     # --- the end ------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ E2E_TESTS = \
 	tests/e2e/test_processes.py \
 	tests/e2e/test_control.py \
 	tests/e2e/test_busy.py \
-	tests/e2e/test_metrics.py
+	tests/e2e/test_metrics.py \
+	tests/e2e/test_metrics_asked.py
 if SERVES
 TESTS += $(E2E_TESTS)
 endif
@@ -73,6 +74,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	tests/lib/certs.py \
 	tests/lib/dialects.py \
 	tests/lib/fronts.py \
+	tests/lib/memory.py \
 	tests/lib/netns.py \
 	tests/lib/netproxy.py \
 	tests/lib/nodejs.py \

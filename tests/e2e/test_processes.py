@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import memory
 import story
 import suite
 import tap
@@ -213,8 +214,8 @@ class Processes(suite.SuiteCase):
                             self.assertNotIn(b"do-not-hand-on", file.read(), role)
                 for role in ("broker", "listener", "worker", "resolver", "auditor"):
                     for pid in one.processes(role):
-                        self.assertFalse(suite.in_memory(pid, suite.TOKEN.encode()), role)
-                        self.assertFalse(suite.in_memory(pid, b"do-not-hand-on"), role)
+                        self.assertFalse(memory.in_memory(pid, suite.TOKEN.encode()), role)
+                        self.assertFalse(memory.in_memory(pid, b"do-not-hand-on"), role)
         finally:
             del os.environ["SOCKWARD_TEST_SECRET"]
 
@@ -223,13 +224,13 @@ class Processes(suite.SuiteCase):
         secret = "SECRET-%s" % os.urandom(8).hex()
         with self.suite.connect("/netproxy?token=" + secret) as client:
             client.recv_close()
-            self.assertFalse(suite.in_memory(self.suite.sessions()[0], secret.encode()))
-            self.assertFalse(suite.in_memory(self.suite.template(), secret.encode()))
+            self.assertFalse(memory.in_memory(self.suite.sessions()[0], secret.encode()))
+            self.assertFalse(memory.in_memory(self.suite.template(), secret.encode()))
         with self.suite.connect("/netproxy") as client:
             client.send_text('{"t":"' + secret + '"}')
             client.recv()
             pid = max(self.suite.sessions(), key=suite.started)
-            self.assertTrue(suite.in_memory(pid, secret.encode()), "the negative control")
+            self.assertTrue(memory.in_memory(pid, secret.encode()), "the negative control")
 
     @tap.needs_root
     def twice(self, count):

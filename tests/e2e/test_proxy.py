@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import memory
 import suite
 import tap
 import targets
@@ -200,10 +201,10 @@ class Listed(Asks, suite.SuiteCase):
                             client.request("/netproxy", headers=[("X-Last", secret.decode())]))
             client.read_answer()
             pid = max(self.suite.sessions(), key=suite.started)
-            self.assertFalse(suite.in_memory(pid, secret))
+            self.assertFalse(memory.in_memory(pid, secret))
             client.send_text('{"t":"%s"}' % secret.decode())
             client.recv()
-            self.assertTrue(suite.in_memory(pid, secret), "the negative control")
+            self.assertTrue(memory.in_memory(pid, secret), "the negative control")
 
     def test_sessions_are_shown_as_a_proxys(self):
         with self.proxied(v2()) as client:
