@@ -235,9 +235,9 @@ stream_look_up(struct stream *stream)
 	stream->due = stream->due ?: broker.now + stream->session->grant->terms.connect_timeout_ms;
 	if (n > 253 || record->host[n] || record->host[n - 1] == '.')
 		return REASON_NAME_INVALID;
-	if (!reason && ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup)) < 0)
-		return REASON_RESOLVER_LOST;
-	return reason;
+	/* Where there is none, the next one is asked, as long as an answer may take. */
+	bool asked = reason || !ipc_post(broker.peers[IPC_RESOLVER].fd, &lookup, sizeof(lookup));
+	return asked || errno != EAGAIN ? reason : REASON_RESOLVER_LOST;
 }
 
 void

@@ -287,6 +287,9 @@ tell_all(const struct import *import)
 	import_note(import, 0,
 		    "stricter: `explain' is false, so that refusals look alike to the client");
 	import_note(import, 0,
+		    "stricter: datagrams have `datagrams_per_minute' and `reply_ratio', with what "
+		    "is usual here");
+	import_note(import, 0,
 		    "as in webnetstack, nothing limits connects_per_minute and "
 		    "bytes_per_minute: consider it");
 }

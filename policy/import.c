@@ -318,6 +318,9 @@ tell_all(const struct import *import)
 		"stricter: `explain' is false, so that refusals look alike to the client, and a "
 		"message has at most 1 MiB");
 	import_note(import, 0,
+		    "stricter: datagrams have `datagrams_per_minute' and `reply_ratio', with what "
+		    "is usual here");
+	import_note(import, 0,
 		    "as in wasmnet, nothing limits connects_per_minute, idle_timeout and "
 		    "session_timeout: consider it");
 }
